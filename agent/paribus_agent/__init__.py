@@ -1,0 +1,1 @@
+"""The training program of Paribus; importing this package costs nothing."""
