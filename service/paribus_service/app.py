@@ -1,0 +1,112 @@
+"""The application: built by hand, nothing on import.
+
+create_app(Settings(data_dir=tmp, dev=True))   # a test, in-process
+paribus serve                                  # `cli` calls it and hands it to uvicorn
+"""
+
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from fastapi import FastAPI
+from fastapi.staticfiles import StaticFiles
+
+from paribus_service import error_handlers
+from paribus_service.api import routes as api_routes
+from paribus_service.body_limit import BodyLimit
+from paribus_service.clock import Clock
+from paribus_service.dashboard import pages
+from paribus_service.dependencies import Services
+from paribus_service.errors import DataDirectoryUnusable
+from paribus_service.orchestration.keys import Doorkeeper
+from paribus_service.orchestration.signing import Signer
+from paribus_service.orchestration.watchdog import Watchdog
+from paribus_service.settings import Settings
+from paribus_service.store import migrate, projects
+from paribus_service.store.engine import GroupWriter, make_engine, session_scope
+from paribus_service.store.files import FileStore
+from paribus_service.wandb_backend import routes as wandb_routes
+
+log = logging.getLogger(__name__)
+
+
+def create_app(settings: Settings, *, clock: Clock | None = None) -> FastAPI:
+    """The service, ready to be served; it opens its database when it starts.
+
+    Raises:
+        DevModeExposed: `dev` on an address that other machines reach.
+    """
+    settings.refuse_exposed_dev_mode()
+    clock = clock or Clock()
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        services = open_services(settings, clock)
+        watchdog = Watchdog(services.engine, settings, clock)
+        app.state.services = services
+        watchdog.start()
+        try:
+            yield
+        finally:
+            watchdog.close()
+            services.writer.close()
+            services.engine.dispose()
+
+    app = FastAPI(
+        title="Paribus",
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        separate_input_output_schemas=False,
+    )
+    error_handlers.install(app)
+    app.add_middleware(BodyLimit, limit_bytes=settings.max_body_bytes)
+    app.include_router(api_routes.router)
+    app.include_router(wandb_routes.router)
+    app.mount("/static", StaticFiles(directory=Path(pages.__file__).parent / "static"))
+    app.include_router(pages.router)
+    return app
+
+
+def open_services(settings: Settings, clock: Clock) -> Services:
+    """Open database and files, upgrading the schema when it is older.
+
+    Raises:
+        DataDirectoryUnusable: The data directory cannot be written.
+        DatabaseNewer: The database was written by a newer release.
+    """
+    make_data_directory(settings)
+    engine = make_engine(
+        settings.effective_database_url,
+        busy_timeout_seconds=settings.busy_timeout_seconds,
+        synchronous=settings.sqlite_synchronous,
+    )
+    migrate.upgrade(engine)
+    with session_scope(engine) as session:
+        signing_key = projects.secret(session, "signing")
+    return Services(
+        settings=settings,
+        clock=clock,
+        engine=engine,
+        writer=GroupWriter(engine),
+        files=FileStore(settings.effective_files_url),
+        signer=Signer(signing_key),
+        doorkeeper=Doorkeeper(engine),
+    )
+
+
+def make_data_directory(settings: Settings) -> None:
+    """Make the data directory and prove that it can be written.
+
+    Raises:
+        DataDirectoryUnusable: It cannot.
+    """
+    try:
+        settings.data_dir.mkdir(parents=True, exist_ok=True)
+        probe = settings.data_dir / ".paribus-writes-here"
+        probe.write_bytes(b"")
+        probe.unlink()
+    except OSError as error:
+        raise DataDirectoryUnusable(str(settings.data_dir), error.strerror or str(error)) from error

@@ -1,0 +1,188 @@
+"""One table: error class → status, for REST, GraphQL, file_stream and pages alike.
+
+REST answers `application/problem+json` (RFC 9457). W&B's clients read `errors[0].message` of
+GraphQL and `error` elsewhere, and take most 4xx as final: what may pass must be 5xx or 429 there
+(PROTOCOL 4).
+"""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from paribus_service import errors
+from paribus_service.errors import FieldProblem, ServiceError, nearest
+from paribus_service.ids import new_id
+from paribus_sweeps.errors import (
+    InvalidProgramSchema,
+    InvalidSpec,
+    NotOffered,
+    SweepError,
+    TooManyTrials,
+)
+
+log = logging.getLogger(__name__)
+
+STATUS: dict[type[Exception], int] = {
+    errors.NotFound: 404,
+    errors.AlreadyExists: 409,
+    errors.IllegalTransition: 409,
+    errors.InvalidRequest: 422,
+    errors.NotOfferedHere: 422,
+    errors.NotAuthenticated: 401,
+    errors.NotAllowed: 403,
+    errors.ConfirmationFailed: 403,
+    errors.Superseded: 410,
+    errors.IdempotencyMismatch: 422,
+    errors.BodyTooLarge: 413,
+    errors.UnsupportedBody: 415,
+    errors.SignatureInvalid: 403,
+    errors.ServiceBusy: 503,
+    errors.StorageFull: 507,
+    InvalidSpec: 422,
+    NotOffered: 422,
+    TooManyTrials: 422,
+    InvalidProgramSchema: 422,
+    SweepError: 422,
+}
+RETRY_AFTER_SECONDS = {503: "2", 507: "30"}
+_TITLES = {
+    400: "Bad request",
+    401: "Not authenticated",
+    403: "Not allowed",
+    404: "Not found",
+    405: "Method not allowed",
+    409: "Not possible in this state",
+    410: "Gone",
+    412: "Changed meanwhile",
+    413: "Too large",
+    415: "Unsupported type",
+    422: "Invalid request",
+    428: "Precondition required",
+    429: "Too many requests",
+    500: "Internal error",
+    503: "Try again",
+    507: "Disk full",
+}
+
+
+def status_of(error: Exception) -> int:
+    """The status of an error; 500 for what nobody expected."""
+    for kind in type(error).__mro__:
+        if kind in STATUS:
+            return STATUS[kind]
+    return 500
+
+
+def problem(
+    request: Request,
+    status: int,
+    code: str,
+    detail: str,
+    *,
+    problems: Sequence[dict[str, Any]] = (),
+    **facts: Any,
+) -> JSONResponse:
+    """A problem+json answer."""
+    body = {
+        "type": f"urn:paribus:problem:{code}",
+        "title": _TITLES.get(status, "Error"),
+        "status": status,
+        "detail": detail,
+        "instance": request.url.path,
+        "code": code,
+        "errors": list(problems),
+        **facts,
+    }
+    headers = {}
+    if status in RETRY_AFTER_SECONDS:
+        headers["Retry-After"] = RETRY_AFTER_SECONDS[status]
+    if status == 401:
+        headers["WWW-Authenticate"] = 'Bearer realm="paribus"'
+    return JSONResponse(body, status, headers, media_type="application/problem+json")
+
+
+def problem_of(request: Request, error: Exception) -> JSONResponse:
+    """The answer to an error of ours."""
+    facts: dict[str, Any] = {}
+    if isinstance(error, errors.IllegalTransition):
+        facts = {"state": error.state, "legal": list(error.legal)}
+    return problem(
+        request,
+        status_of(error),
+        code_of(error),
+        str(error),
+        problems=problems_of(error),
+        **facts,
+    )
+
+
+def code_of(error: Exception) -> str:
+    """The stable word for an error."""
+    if isinstance(error, ServiceError):
+        return error.code
+    if isinstance(error, TooManyTrials):
+        return "too_many_trials"
+    if isinstance(error, NotOffered):
+        return "not_offered"
+    return "invalid_spec" if isinstance(error, SweepError) else "internal_error"
+
+
+def problems_of(error: Exception) -> list[dict[str, Any]]:
+    """Every single problem of an error that lists them."""
+    if isinstance(error, errors.InvalidRequest | InvalidSpec):
+        return [
+            {"pointer": p.pointer, "code": p.code, "message": p.message, "hint": p.hint}
+            for p in error.problems
+        ]
+    return []
+
+
+def install(app: FastAPI) -> None:
+    """Make `app` answer every error in our shape."""
+
+    def ours(request: Request, error: Exception) -> JSONResponse:
+        return problem_of(request, error)
+
+    def invalid(request: Request, error: Exception) -> JSONResponse:
+        assert isinstance(error, RequestValidationError)
+        problems = [asdict(_field_problem(e)) for e in error.errors()]
+        detail = "; ".join(f"{p['pointer']}: {p['message']}" for p in problems)
+        return problem(request, 422, "invalid_request", detail, problems=problems)
+
+    def http(request: Request, error: Exception) -> JSONResponse:
+        assert isinstance(error, HTTPException)
+        code = _TITLES.get(error.status_code, "error").lower().replace(" ", "_")
+        return problem(request, error.status_code, code, str(error.detail))
+
+    def unexpected(request: Request, error: Exception) -> JSONResponse:
+        request_id = new_id(12)
+        log.error("request %s %s failed [%s]", request.method, request.url.path, request_id, exc_info=error)
+        detail = f"something unexpected went wrong; the service's log has it under {request_id}"
+        return problem(request, 500, "internal_error", detail, request_id=request_id)
+
+    app.add_exception_handler(ServiceError, ours)
+    app.add_exception_handler(SweepError, ours)
+    app.add_exception_handler(RequestValidationError, invalid)
+    app.add_exception_handler(HTTPException, http)
+    app.add_exception_handler(Exception, unexpected)
+
+
+def _field_problem(error: Any) -> FieldProblem:
+    where, *path = error["loc"]
+    pointer = f"?{path[0]}" if where == "query" and path else "/" + "/".join(map(str, path))
+    if error["type"] == "extra_forbidden":
+        return FieldProblem(pointer, "unknown_field", f"there is no field {path[-1]!r}")
+    return FieldProblem(pointer, error["type"], error["msg"])
+
+
+def unknown_field(name: str, known: Sequence[str], *, where: str = "?") -> FieldProblem:
+    """The problem that an unknown field or parameter is, with the nearest name."""
+    near = nearest(name, known)
+    hint = f"did you mean {near!r}?" if near else f"there are {', '.join(sorted(known))}"
+    return FieldProblem(f"{where}{name}", "unknown_field", f"there is no {name!r}", hint)

@@ -1,0 +1,259 @@
+"""What can go wrong in the service.
+
+ServiceError                  knows facts, and no status codes: one table in `error_handlers` maps them
+├── NotFound                  no such sweep, run, agent …; `kind` and `key` say which
+├── AlreadyExists             an id that is taken
+├── IllegalTransition         the verb does not fit the state; `legal` lists those that do
+├── InvalidRequest            a request that cannot be understood; `problems` say where
+├── NotOfferedHere            understood, and not offered yet
+├── NotAuthenticated          no key, or a key that nobody has
+├── NotAllowed                a key without the scope; or another project's thing
+├── ConfirmationFailed        a form without its token
+├── Superseded                a process that writes to a run which another process took over
+├── IdempotencyMismatch       an Idempotency-Key used again for another request
+├── BodyTooLarge              over the limit; `limit_bytes`
+├── UnsupportedBody           a content type that the route does not take
+├── SignatureInvalid          an upload or download address that we did not sign, or whose time is over
+├── ServiceBusy               try again: the database is locked or stopping
+├── StorageFull               the disk took no more; nothing of the request was stored
+└── StartRefused              the service cannot start; the text says what to do
+    ├── PortInUse
+    ├── DataDirectoryUnusable
+    ├── DatabaseNewer         written by a newer release
+    └── DevModeExposed        `--dev` on an address that others reach
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+
+
+class ServiceError(Exception):
+    """Anything that the service refuses or cannot do, with its reason as text."""
+
+    code = "service_error"
+
+
+@dataclass(frozen=True, slots=True)
+class FieldProblem:
+    """One thing that is wrong with a request."""
+
+    pointer: str
+    """JSON pointer into the body, or `?name` for a query parameter."""
+    code: str
+    message: str
+    hint: str | None = None
+
+
+def nearest(word: str, known: Collection[str]) -> str | None:
+    """The known word that `word` was probably meant to be, or None."""
+    found = get_close_matches(word, list(known), n=1)
+    return found[0] if found else None
+
+
+class NotFound(ServiceError):
+    """Nothing of that kind has that key."""
+
+    code = "not_found"
+
+    def __init__(self, kind: str, key: str, *, hint: str | None = None) -> None:
+        super().__init__(f"there is no {kind} {key!r}" + (f"; {hint}" if hint else ""))
+        self.kind = kind
+        self.key = key
+        self.hint = hint
+
+
+class AlreadyExists(ServiceError):
+    """Something of that kind has that key already."""
+
+    code = "already_exists"
+
+    def __init__(self, kind: str, key: str, *, hint: str | None = None) -> None:
+        super().__init__(f"{kind} {key!r} exists already" + (f"; {hint}" if hint else ""))
+        self.kind = kind
+        self.key = key
+        self.hint = hint
+
+
+class IllegalTransition(ServiceError):
+    """The verb does not fit the state that the thing is in."""
+
+    code = "illegal_transition"
+
+    def __init__(
+        self, kind: str, key: str, *, state: str, verb: str, legal: Sequence[str]
+    ) -> None:
+        can = ", ".join(legal) if legal else "nothing more"
+        super().__init__(f"{kind} {key!r} is {state}: it cannot {verb}; it can {can}")
+        self.kind = kind
+        self.key = key
+        self.state = state
+        self.verb = verb
+        self.legal = tuple(legal)
+
+
+class InvalidRequest(ServiceError):
+    """A request that cannot be understood, with every problem that was found."""
+
+    code = "invalid_request"
+
+    def __init__(self, problems: Sequence[FieldProblem]) -> None:
+        super().__init__("; ".join(f"{p.pointer}: {p.message}" for p in problems))
+        self.problems = tuple(problems)
+
+    @classmethod
+    def one(
+        cls, pointer: str, message: str, *, code: str = "invalid", hint: str | None = None
+    ) -> "InvalidRequest":
+        """A request with a single problem."""
+        return cls([FieldProblem(pointer, code, message, hint)])
+
+
+class NotOfferedHere(ServiceError):
+    """Understood, and not offered yet."""
+
+    code = "not_offered"
+
+    def __init__(self, what: str, *, hint: str | None = None) -> None:
+        super().__init__(f"{what} is not offered yet" + (f"; {hint}" if hint else ""))
+        self.what = what
+
+
+class NotAuthenticated(ServiceError):
+    """No key, or one that nobody has."""
+
+    code = "not_authenticated"
+
+
+class NotAllowed(ServiceError):
+    """The key is good, and may not do this."""
+
+    code = "not_allowed"
+
+    @classmethod
+    def lacks(cls, scope: str, has: Sequence[str]) -> "NotAllowed":
+        """A key without the scope that the request needs."""
+        return cls(
+            f"this key may {', '.join(has) or 'nothing'}; the request needs the scope {scope!r}"
+            f": make a key with `paribus keys create --scope {scope}`"
+        )
+
+
+class ConfirmationFailed(ServiceError):
+    """A form that did not come from our own page, or from one that is too old."""
+
+    code = "confirmation_failed"
+
+
+class Superseded(ServiceError):
+    """A process that writes to a run which another process has taken over."""
+
+    code = "superseded"
+
+    def __init__(self, run_path: str) -> None:
+        super().__init__(
+            f"run {run_path} was taken over by another process; what this process still sends is "
+            "not taken in (its own wandb folder keeps it)"
+        )
+        self.run_path = run_path
+
+
+class IdempotencyMismatch(ServiceError):
+    """An Idempotency-Key that came before with another request."""
+
+    code = "idempotency_mismatch"
+
+    def __init__(self, key: str) -> None:
+        super().__init__(
+            f"Idempotency-Key {key!r} was used before for another request: "
+            "repeat that request unchanged, or choose a new key"
+        )
+        self.key = key
+
+
+class BodyTooLarge(ServiceError):
+    """A body over the limit."""
+
+    code = "body_too_large"
+
+    def __init__(self, limit_bytes: int) -> None:
+        super().__init__(f"the body is larger than {limit_bytes:,} bytes, the limit of this route")
+        self.limit_bytes = limit_bytes
+
+
+class UnsupportedBody(ServiceError):
+    """A content type that the route does not take."""
+
+    code = "unsupported_body"
+
+    def __init__(self, found: str, taken: Sequence[str]) -> None:
+        super().__init__(f"a body of type {found!r} is not taken here: send {' or '.join(taken)}")
+        self.found = found
+
+
+class SignatureInvalid(ServiceError):
+    """An address for bytes that we did not sign, or whose time is over."""
+
+    code = "signature_invalid"
+
+
+class ServiceBusy(ServiceError):
+    """Nothing is wrong; the same request may go through in a moment."""
+
+    code = "busy"
+
+
+class StorageFull(ServiceError):
+    """The disk took no more. Nothing of the request was stored; what was stored before is whole."""
+
+    code = "storage_full"
+
+
+class StartRefused(ServiceError):
+    """The service cannot start; the text says why and what to do."""
+
+    code = "start_refused"
+
+
+class PortInUse(StartRefused):
+    """Another program listens on that port."""
+
+    def __init__(self, host: str, port: int) -> None:
+        super().__init__(
+            f"port {port} on {host} is in use by another program: "
+            "choose another with --port (0 takes a free one)"
+        )
+        self.port = port
+
+
+class DataDirectoryUnusable(StartRefused):
+    """The data directory cannot be written to."""
+
+    def __init__(self, path: str, reason: str) -> None:
+        super().__init__(
+            f"the data directory {path} cannot be used ({reason}): "
+            "choose another with --data-dir or PARIBUS_DATA_DIR"
+        )
+        self.path = path
+
+
+class DatabaseNewer(StartRefused):
+    """The database was written by a newer release."""
+
+    def __init__(self, url: str, revision: str) -> None:
+        super().__init__(
+            f"the database {url} has schema revision {revision}, which this release does not know: "
+            "it was written by a newer one. Install that release, or name another data directory"
+        )
+        self.revision = revision
+
+
+class DevModeExposed(StartRefused):
+    """`--dev` on an address that other machines reach."""
+
+    def __init__(self, host: str) -> None:
+        super().__init__(
+            f"--dev asks nobody for a key, so it works on loopback only, and {host} is not: "
+            "start without --dev (the first start prints a key; `paribus keys create` makes more)"
+        )
+        self.host = host

@@ -1,0 +1,33 @@
+"""Which names an entity, a project or a run may have."""
+
+import re
+
+from paribus_service.errors import InvalidRequest
+
+# First path segments of our own pages and routes (DESIGN 6): no entity may be called so.
+RESERVED = frozenset(
+    """api static graphql files artifacts artifactsV2 storage authorize login logout healthz readyz
+    metrics openapi.json docs redoc favicon.ico robots.txt figures events compare hosts projects
+    sweeps runs agents settings library about help""".split()
+)
+_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.\- ]{0,127}")
+
+
+def check(kind: str, name: str) -> str:
+    """The name, if it may stand in our addresses.
+
+    Raises:
+        InvalidRequest: It may not; the message says what may.
+    """
+    if kind == "entity" and name in RESERVED:
+        raise InvalidRequest.one(
+            f"/{kind}", f"{name!r} is a path of the service itself: choose another {kind}", code="reserved"
+        )
+    if not _PATTERN.fullmatch(name):
+        raise InvalidRequest.one(
+            f"/{kind}",
+            f"{name!r} cannot be the name of a {kind}: 1 to 128 letters, digits, '_', '-', '.' or "
+            "spaces, beginning with a letter or digit",
+            code="invalid_name",
+        )
+    return name

@@ -1,0 +1,422 @@
+"""A sweep's life: registered → running ⇄ paused → finished | stopped | cancelled."""
+
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import yaml
+from sqlalchemy.orm import Session
+
+from paribus_service.errors import AlreadyExists, IllegalTransition, InvalidRequest
+from paribus_service.ids import new_id
+from paribus_service.orchestration import names, search, trials
+from paribus_service.settings import Settings
+from paribus_service.store import events, projects
+from paribus_service.store import runs as run_store
+from paribus_service.store import sweeps as sweep_store
+from paribus_service.store.states import (
+    SWEEP_ENDED,
+    RunState,
+    SweepState,
+    TrialState,
+)
+from paribus_service.store.tables import Sweep, Trial
+from paribus_sweeps.design.confounding import MovedTogether, moved_together_by_design
+from paribus_sweeps.design.grids import Trial as PlannedTrial
+from paribus_sweeps.design.grids import count, expand
+from paribus_sweeps.design.price import Price, price
+from paribus_sweeps.design.search_space import factors_of
+from paribus_sweeps.factors import Factor
+from paribus_sweeps.programs import ProgramSchema, shipped
+from paribus_sweeps.spec import SweepSpec
+
+DEFAULT_PROJECT = "uncategorized"  # W&B's own name for runs and sweeps that name none
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a config would do, before anything is written."""
+
+    spec: SweepSpec
+    factors: tuple[Factor, ...]
+    trials: tuple[PlannedTrial, ...]
+    """Every trial of a design or grid; empty for a search, whose trials are drawn one by one."""
+    expected_trials: int | None
+    price: Price | None
+    """None where the program's parameters are not known well enough to say."""
+    moved_together: tuple[MovedTogether, ...]
+    """Factors that this plan can never tell apart."""
+    schema: ProgramSchema | None
+
+
+def read_spec(
+    session: Session, config: Mapping[str, Any] | str, *, settings: Settings
+) -> SweepSpec:
+    """The spec in a config, checked against its program's schema.
+
+    Raises:
+        InvalidSpec: With every problem that was found (`paribus_sweeps.errors`).
+    """
+
+    def schema_of(program: str) -> ProgramSchema | None:
+        return find_schema(session, program)
+
+    if isinstance(config, str):
+        return SweepSpec.from_text(config, programs=schema_of, max_trials=settings.max_trials)
+    return SweepSpec.from_config(config, programs=schema_of, max_trials=settings.max_trials)
+
+
+def find_schema(session: Session, program: str) -> ProgramSchema | None:
+    """The schema of a program: shipped with us, or published by its owner."""
+    found = shipped(program)
+    if found is not None:
+        return found
+    published = projects.published_schema(session, program)
+    return None if published is None else ProgramSchema.from_json(published)
+
+
+def plan(session: Session, config: Mapping[str, Any] | str, *, settings: Settings) -> Plan:
+    """What registering this config would make; writes nothing.
+
+    Raises:
+        InvalidSpec: The config cannot be a sweep, or is larger than the limit.
+    """
+    spec = read_spec(session, config, settings=settings)
+    schema = find_schema(session, spec.program) if spec.program else None
+    factors = factors_of(spec)
+    planned = () if spec.method == "random" else expand(spec, limit=settings.max_trials)
+    return Plan(
+        spec=spec,
+        factors=factors,
+        trials=planned,
+        expected_trials=spec.run_cap if spec.method == "random" else count(spec),
+        price=price(spec, planned, schema) if schema is not None and planned else None,
+        moved_together=moved_together_by_design(factors, planned),
+        schema=schema,
+    )
+
+
+def register(
+    session: Session,
+    config: Mapping[str, Any] | str,
+    *,
+    entity: str,
+    project: str | None = None,
+    sweep_id: str | None = None,
+    created_by: str | None,
+    settings: Settings,
+    now: datetime,
+) -> Sweep:
+    """Register a sweep; agents can ask for runs at once.
+
+    Args:
+        session: A writing session.
+        config: A W&B sweep config, with or without `design`: mapping, YAML or JSON text.
+        entity: Where the config names none.
+        project: Where the config names none (the client's own setting).
+        sweep_id: Chosen by the caller, else made.
+        created_by: Name of the key.
+        settings: For the limits and defaults.
+        now: The moment.
+
+    Raises:
+        InvalidSpec: The config cannot be a sweep.
+        AlreadyExists: `sweep_id` is taken.
+    """
+    made = plan(session, config, settings=settings)
+    spec = made.spec
+    entity = names.check("entity", spec.entity or entity)
+    project_name = names.check("project", spec.project or project or DEFAULT_PROJECT)
+    sweep_id = sweep_id or new_id()
+    if sweep_store.find_sweep(session, sweep_id) is not None:
+        raise AlreadyExists("sweep", sweep_id)
+    home = projects.ensure_project(session, entity, project_name, now=now)
+    sweep = Sweep(
+        id=sweep_id,
+        project_id=home.id,
+        name=spec.name or f"sweep-{sweep_id}",
+        description=spec.description,
+        state=SweepState.REGISTERED,
+        method=spec.method,
+        config=dict(spec.config),
+        client_config=_client_config(made),
+        metric_name=spec.metric.name if spec.metric else None,
+        metric_goal=spec.metric.goal if spec.metric else None,
+        metric_target=spec.metric.target if spec.metric else None,
+        program=spec.program,
+        factors=[stored_factor(factor) for factor in made.factors],
+        run_cap=spec.run_cap,
+        expected_trials=made.expected_trials,
+        trial_counts={},
+        search_seed=random.SystemRandom().getrandbits(53),
+        retry_failed=spec.retry.failed if spec.retry else settings.retry_failed,
+        retry_interrupted=(
+            spec.retry.interrupted if spec.retry else settings.retry_interrupted
+        ),
+        resumable=made.schema is not None and made.schema.resumable,
+        warnings=list(spec.warnings),
+        created_by=created_by,
+        version=1,
+        created_at=now,
+        updated_at=now,
+    )
+    session.add(sweep)
+    session.flush()
+    events.note(session, "sweep.registered", now=now, sweep_id=sweep.id, reason=created_by)
+    for planned in made.trials:
+        search.add_trial(session, sweep, planned, now=now)
+    session.flush()
+    return sweep
+
+
+def stored_factor(factor: Factor) -> dict[str, Any]:
+    """A factor as the sweep's row keeps it; `reports.factors_of_sweep` reads it."""
+    return {
+        "name": factor.name,
+        "kind": factor.kind,
+        "keys": list(factor.keys),
+        "baseline": factor.baseline,
+        "levels": [
+            {"label": level.label, "values": dict(level.values)} for level in factor.levels
+        ],
+    }
+
+
+def _client_config(made: Plan) -> str:
+    """The YAML that wandb clients read: W&B's keys only, designs as `method: custom`."""
+    ours = {"design", "retry"}
+    config = {key: value for key, value in made.spec.config.items() if key not in ours}
+    config["method"] = made.spec.method
+    parameters = dict(config.get("parameters") or {})
+    for factor in made.factors:
+        for key in factor.keys:
+            if key not in parameters and "." not in key:
+                parameters[key] = {"values": _distinct(level.values[key] for level in factor.levels)}
+    config["parameters"] = parameters
+    return yaml.safe_dump(config, sort_keys=False, allow_unicode=True)
+
+
+def _distinct(values: Any) -> list[Any]:
+    seen: list[Any] = []
+    for value in values:
+        if value not in seen:
+            seen.append(value)
+    return seen
+
+
+def pause(session: Session, sweep: Sweep, *, now: datetime, reason: str) -> None:
+    """Hand out nothing more; what runs goes on.
+
+    Raises:
+        IllegalTransition: The sweep has ended or is paused.
+    """
+    _require(sweep, "pause")
+    _move(session, sweep, SweepState.PAUSED, now=now, reason=reason)
+
+
+def resume(session: Session, sweep: Sweep, *, now: datetime, reason: str) -> None:
+    """Hand out again; trials that a stop kept from starting wait once more.
+
+    Raises:
+        IllegalTransition: The sweep is running, finished or cancelled.
+    """
+    _require(sweep, "resume")
+    was_stopped = sweep.state == SweepState.STOPPED
+    _move(session, sweep, SweepState.RUNNING, now=now, reason=reason)
+    sweep.ended_at = None
+    if was_stopped:
+        for trial in sweep_store.list_trials(session, sweep.id, states=[TrialState.STOPPED]):
+            if trial.attempts == 0:
+                trials.retry_trial(session, trial, now=now, reason="the sweep was resumed")
+
+
+def stop(session: Session, sweep: Sweep, *, now: datetime, reason: str) -> None:
+    """Hand out nothing more, for good; what runs goes on to its end.
+
+    Raises:
+        IllegalTransition: The sweep has ended.
+    """
+    _require(sweep, "stop")
+    _end(session, sweep, SweepState.STOPPED, TrialState.STOPPED, now=now, reason=reason)
+
+
+def cancel(session: Session, sweep: Sweep, *, now: datetime, reason: str) -> None:
+    """Hand out nothing more, and stop what runs.
+
+    Raises:
+        IllegalTransition: The sweep was cancelled before, or has finished with nothing live.
+    """
+    _require(sweep, "cancel")
+    _end(session, sweep, SweepState.CANCELLED, TrialState.CANCELLED, now=now, reason=reason)
+    for run in run_store.list_runs(session, sweep_id=sweep.id, states=[RunState.RUNNING]):
+        trials.request_stop(session, run, now=now, reason=f"the sweep was cancelled: {reason}")
+
+
+def retry(session: Session, sweep: Sweep, *, now: datetime, reason: str) -> list[Trial]:
+    """Queue every failed and interrupted trial again, each under a new run id.
+
+    Returns:
+        The trials that wait again, in the order of the design.
+
+    Raises:
+        IllegalTransition: The sweep was cancelled, or no trial has failed.
+    """
+    states = [TrialState.FAILED, TrialState.INTERRUPTED]
+    failed = list(sweep_store.list_trials(session, sweep.id, states=states))
+    if sweep.state == SweepState.CANCELLED or not failed:
+        raise IllegalTransition(
+            "sweep", sweep.id, state=_state_in_words(sweep), verb="retry", legal=legal_verbs(sweep)
+        )
+    for trial in failed:
+        trials.retry_trial(session, trial, now=now, reason=reason)
+    if sweep.state in SWEEP_ENDED:
+        _move(session, sweep, SweepState.RUNNING, now=now, reason=reason)
+        sweep.ended_at = None
+    return failed
+
+
+def retry_one(session: Session, trial: Trial, *, now: datetime, reason: str) -> None:
+    """Queue one ended trial again, under a new run id; what it gave before no longer counts.
+
+    Raises:
+        IllegalTransition: The trial is open, or its sweep was cancelled.
+    """
+    sweep = sweep_store.get_sweep(session, trial.sweep_id)
+    retriable = (TrialState.FAILED, TrialState.INTERRUPTED, TrialState.STOPPED)
+    if trial.state not in retriable or sweep.state == SweepState.CANCELLED:
+        raise IllegalTransition(
+            "trial", trial.id, state=trial.state, verb="retry", legal=()
+        )
+    trials.retry_trial(session, trial, now=now, reason=reason)
+    if sweep.state in SWEEP_ENDED:
+        _move(session, sweep, SweepState.RUNNING, now=now, reason=reason)
+        sweep.ended_at = None
+
+
+_VERBS: dict[str, tuple[SweepState, ...]] = {
+    "pause": (SweepState.REGISTERED, SweepState.RUNNING),
+    "resume": (SweepState.PAUSED, SweepState.STOPPED),
+    "stop": (SweepState.REGISTERED, SweepState.RUNNING, SweepState.PAUSED),
+    "cancel": (
+        SweepState.REGISTERED,
+        SweepState.RUNNING,
+        SweepState.PAUSED,
+        SweepState.STOPPED,
+    ),
+}
+
+
+def legal_verbs(sweep: Sweep) -> list[str]:
+    """What can be done with a sweep in its state."""
+    verbs = [verb for verb, states in _VERBS.items() if sweep.state in states]
+    counts = sweep.trial_counts
+    failed = counts.get(TrialState.FAILED, 0) + counts.get(TrialState.INTERRUPTED, 0)
+    if failed and sweep.state != SweepState.CANCELLED:
+        verbs.append("retry")
+    return verbs
+
+
+def _require(sweep: Sweep, verb: str) -> None:
+    if sweep.state not in _VERBS[verb]:
+        raise IllegalTransition(
+            "sweep", sweep.id, state=sweep.state, verb=verb, legal=legal_verbs(sweep)
+        )
+
+
+def _state_in_words(sweep: Sweep) -> str:
+    return f"{sweep.state}, without a failed or interrupted trial"
+
+
+def _move(
+    session: Session, sweep: Sweep, state: SweepState, *, now: datetime, reason: str
+) -> None:
+    sweep.state, sweep.reason = state, reason
+    trials.touch_sweep(sweep, now=now)
+    events.note(session, f"sweep.{state}", now=now, sweep_id=sweep.id, reason=reason)
+
+
+def _end(
+    session: Session,
+    sweep: Sweep,
+    state: SweepState,
+    trial_state: TrialState,
+    *,
+    now: datetime,
+    reason: str,
+) -> None:
+    _move(session, sweep, state, now=now, reason=reason)
+    sweep.ended_at = now
+    for trial in sweep_store.queued_trials(session, sweep.id):
+        trials.move_trial(session, trial, trial_state, now=now, reason=f"the sweep was {state}")
+    for run in run_store.list_runs(session, sweep_id=sweep.id, states=[RunState.CREATED]):
+        why = f"the sweep was {state} before it started: {reason}"
+        trials.request_stop(session, run, now=now, reason=why)
+        trials.end_run(session, run, RunState.STOPPED, now=now, reason=why)
+
+
+def stop_run(session: Session, run_id: str, *, now: datetime, reason: str) -> None:
+    """Ask one live run to stop.
+
+    Raises:
+        NotFound: No such run.
+        IllegalTransition: It has ended.
+    """
+    run = run_store.get_run(session, run_id)
+    if run.state not in (RunState.CREATED, RunState.RUNNING):
+        raise IllegalTransition("run", run_id, state=run.state, verb="stop", legal=())
+    trials.request_stop(session, run, now=now, reason=reason)
+
+
+def update_description(
+    sweep: Sweep, *, name: str | None = None, description: str | None = None, now: datetime
+) -> None:
+    """Change what pages show of a sweep."""
+    sweep.name = name or sweep.name
+    sweep.description = description if description is not None else sweep.description
+    trials.touch_sweep(sweep, now=now)
+
+
+def replace_config(
+    session: Session,
+    sweep: Sweep,
+    config: Mapping[str, Any] | str,
+    *,
+    settings: Settings,
+    now: datetime,
+) -> None:
+    """`wandb sweep --update`: another config for a sweep that has not started.
+
+    Raises:
+        InvalidSpec: The config cannot be a sweep.
+        InvalidRequest: A trial was handed out already: its setting would no longer be the sweep's.
+    """
+    if any(t.attempts for t in sweep_store.list_trials(session, sweep.id)):
+        raise InvalidRequest.one(
+            "/config",
+            f"sweep {sweep.id} has started, and its trials keep their settings: changing a started "
+            "sweep is not offered yet",
+            code="not_offered",
+            hint="register a new sweep with this config",
+        )
+    made = plan(session, config, settings=settings)
+    for trial in sweep_store.list_trials(session, sweep.id):
+        session.delete(trial)
+    session.flush()
+    spec = made.spec
+    sweep.trial_counts = {}
+    sweep.config, sweep.client_config = dict(spec.config), _client_config(made)
+    sweep.name = spec.name or sweep.name
+    sweep.description = spec.description or sweep.description
+    sweep.method, sweep.program, sweep.run_cap = spec.method, spec.program, spec.run_cap
+    sweep.metric_name = spec.metric.name if spec.metric else None
+    sweep.metric_goal = spec.metric.goal if spec.metric else None
+    sweep.metric_target = spec.metric.target if spec.metric else None
+    sweep.factors = [stored_factor(factor) for factor in made.factors]
+    sweep.expected_trials = made.expected_trials
+    sweep.warnings = list(spec.warnings)
+    for planned in made.trials:
+        search.add_trial(session, sweep, planned, now=now)
+    trials.touch_sweep(sweep, now=now)
+    events.note(session, "sweep.updated", now=now, sweep_id=sweep.id)

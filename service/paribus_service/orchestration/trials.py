@@ -1,0 +1,312 @@
+"""The life of a trial and of its attempts: every change of state goes through here.
+
+    queued → leased → running → finished
+       ▲        │         ├──→ failed ──────┐
+       │        │         ├──→ interrupted ─┤
+       └────────┴─────────┴─────────────────┘  queued again while the retry budget lasts
+                          ├──→ stopped
+                          └──→ cancelled
+
+Promises (DESIGN 5):
+- A trial has at most one run that counts, `Trial.run_pk`. A retry is a new run; what the older one
+  still writes is kept with it and never counted.
+- A resume keeps the run, and is offered only after the older process's end is certain.
+- A stop that someone asked for wins over the requeue that its signal would otherwise cause.
+- Each change carries its reason and its time, and is an event.
+"""
+
+from datetime import datetime
+
+from sqlalchemy.orm import Session
+
+from paribus_service.store import events
+from paribus_service.store import runs as run_store
+from paribus_service.store import sweeps as sweep_store
+from paribus_service.store.states import (
+    RUN_LIVE,
+    SWEEP_ENDED,
+    TRIAL_LIVE,
+    TRIAL_OPEN,
+    RunState,
+    SweepState,
+    TrialState,
+)
+from paribus_service.store.tables import Run, Sweep, Trial
+
+_OUTCOMES = {
+    RunState.FINISHED: TrialState.FINISHED,
+    RunState.FAILED: TrialState.FAILED,
+    RunState.INTERRUPTED: TrialState.INTERRUPTED,
+    RunState.STOPPED: TrialState.STOPPED,
+}
+
+
+def move_trial(
+    session: Session,
+    trial: Trial,
+    state: TrialState,
+    *,
+    now: datetime,
+    reason: str | None = None,
+    run: Run | None = None,
+) -> None:
+    """Put a trial into a state, count it there, and write the event down."""
+    sweep = sweep_store.get_sweep(session, trial.sweep_id)
+    counts = dict(sweep.trial_counts)
+    counts[trial.state] = counts.get(trial.state, 0) - 1
+    counts[state] = counts.get(state, 0) + 1
+    sweep.trial_counts = {name: number for name, number in counts.items() if number}
+    touch_sweep(sweep, now=now)
+    trial.state, trial.reason, trial.updated_at = state, reason, now
+    events.note(
+        session,
+        f"trial.{state}",
+        now=now,
+        reason=reason,
+        sweep_id=trial.sweep_id,
+        trial_id=trial.id,
+        run_id=run.id if run else None,
+        agent_id=trial.agent_id,
+    )
+
+
+def touch_sweep(sweep: Sweep, *, now: datetime) -> None:
+    """The sweep has changed: a new version, for whoever polls it."""
+    sweep.version += 1
+    sweep.updated_at = now
+
+
+def start_run(session: Session, run: Run, *, now: datetime) -> None:
+    """A client says that its run is under way.
+
+    A run whose trial went to another attempt meanwhile may run on, and is asked to stop; one whose
+    trial still waits takes it back.
+    """
+    was_ended = run.state not in RUN_LIVE
+    run.state, run.reason, run.exit_code, run.ended_at = RunState.RUNNING, None, None, None
+    run.started_at = run.started_at or now
+    run.dropped_at, run.handed_out, run.preempting = None, 0, False
+    if was_ended:
+        run.stop_requested_at = run.stop_reason = None
+    run.heartbeat_at = run.updated_at = now
+    events.note(
+        session, "run.running", now=now, run_id=run.id, trial_id=run.trial_id, sweep_id=run.sweep_id
+    )
+    if run.trial_id is not None:
+        _start_trial(session, run, now=now)
+
+
+def _start_trial(session: Session, run: Run, *, now: datetime) -> None:
+    trial = sweep_store.get_trial(session, run.trial_id or "")
+    if trial.run_pk != run.pk:
+        request_stop(session, run, now=now, reason="another attempt has taken its trial over")
+    elif trial.state not in (TrialState.RUNNING, TrialState.FINISHED):
+        trial.resume_next = False
+        move_trial(session, trial, TrialState.RUNNING, now=now, run=run)
+
+
+def revive_run(session: Session, run: Run, *, now: datetime) -> None:
+    """A run that was given up reports again: it was only silent."""
+    events.note(
+        session,
+        "run.revived",
+        now=now,
+        reason=f"it reports again after it was given up ({run.reason})",
+        run_id=run.id,
+        trial_id=run.trial_id,
+        sweep_id=run.sweep_id,
+    )
+    start_run(session, run, now=now)
+
+
+def request_stop(session: Session, run: Run, *, now: datetime, reason: str) -> None:
+    """Ask a run to stop; the first reason stands."""
+    if run.stop_requested_at is not None:
+        return
+    run.stop_requested_at, run.stop_reason, run.updated_at = now, reason, now
+    events.note(
+        session,
+        "run.stop_requested",
+        now=now,
+        reason=reason,
+        run_id=run.id,
+        trial_id=run.trial_id,
+        sweep_id=run.sweep_id,
+    )
+
+
+def end_run(
+    session: Session,
+    run: Run,
+    state: RunState,
+    *,
+    now: datetime,
+    reason: str | None,
+    exit_code: int | None = None,
+    certain: bool = True,
+) -> None:
+    """A run has ended, or is given up; its trial follows if this is the attempt that counts.
+
+    Args:
+        session: A writing session.
+        run: The attempt.
+        state: One of the ends.
+        now: The moment.
+        reason: Why, in words; None for a plain success.
+        exit_code: What the client said, if it said so.
+        certain: The process has surely ended; only then may the run be resumed under its id.
+    """
+    run.state, run.reason, run.exit_code = state, reason, exit_code
+    run.ended_at = run.updated_at = now
+    events.note(
+        session,
+        f"run.{state}",
+        now=now,
+        reason=reason,
+        run_id=run.id,
+        trial_id=run.trial_id,
+        sweep_id=run.sweep_id,
+        agent_id=run.agent_id,
+        exit_code=exit_code,
+    )
+    _count_failure(session, run, state)
+    if run.trial_id is None:
+        return
+    trial = sweep_store.get_trial(session, run.trial_id)
+    if trial.run_pk == run.pk and trial.state in TRIAL_LIVE:
+        _end_attempt(session, trial, run, now=now, certain=certain)
+
+
+def _count_failure(session: Session, run: Run, state: RunState) -> None:
+    if run.agent_id is None:
+        return
+    agent = sweep_store.get_agent(session, run.agent_id)
+    if state == RunState.FAILED:
+        agent.failures_in_a_row += 1
+    elif state == RunState.FINISHED:
+        agent.failures_in_a_row = 0
+
+
+def _end_attempt(
+    session: Session, trial: Trial, run: Run, *, now: datetime, certain: bool
+) -> None:
+    sweep = sweep_store.get_sweep(session, trial.sweep_id)
+    state = _OUTCOMES[RunState(run.state)]
+    if state == TrialState.STOPPED and sweep.state == SweepState.CANCELLED:
+        state = TrialState.CANCELLED
+    _spend(session, trial, run, state)
+    move_trial(session, trial, state, now=now, reason=run.reason, run=run)
+    if _may_retry(sweep, trial, run, state):
+        _queue_again(session, sweep, trial, run, now=now, certain=certain)
+    trial.agent_id = None
+    if state == TrialState.FINISHED and _reached_target(sweep, run):
+        _finish_early(session, sweep, run, now=now)
+    finish_if_done(session, sweep, now=now)
+
+
+def _reached_target(sweep: Sweep, run: Run) -> bool:
+    if sweep.metric_target is None or sweep.metric_name is None or sweep.state in SWEEP_ENDED:
+        return False
+    value = run_store.lookup(run.summary, sweep.metric_name)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    if sweep.metric_goal == "maximize":
+        return value >= sweep.metric_target
+    return value <= sweep.metric_target
+
+
+def _finish_early(session: Session, sweep: Sweep, run: Run, *, now: datetime) -> None:
+    """W&B's `metric.target`: what runs goes on, and nothing more is handed out."""
+    reason = f"run {run.wandb_id} reached the target {sweep.metric_target:g}"
+    sweep.state, sweep.reason, sweep.ended_at = SweepState.FINISHED, reason, now
+    events.note(session, "sweep.finished", now=now, sweep_id=sweep.id, reason=reason)
+    for waiting in sweep_store.queued_trials(session, sweep.id):
+        move_trial(session, waiting, TrialState.STOPPED, now=now, reason=reason)
+
+
+def _spend(session: Session, trial: Trial, run: Run, state: TrialState) -> None:
+    if state == TrialState.INTERRUPTED:
+        trial.interruptions += 1
+    if state == TrialState.FAILED:
+        trial.failures += 1
+        host = _host_of(session, run)
+        if host is not None and host not in trial.avoid_hosts:
+            trial.avoid_hosts = [*trial.avoid_hosts, host]
+
+
+def _host_of(session: Session, run: Run) -> str | None:
+    if run.agent_id is None:
+        return run.host
+    return sweep_store.get_agent(session, run.agent_id).host
+
+
+def _may_retry(sweep: Sweep, trial: Trial, run: Run, state: TrialState) -> bool:
+    if sweep.state in SWEEP_ENDED or run.stop_requested_at is not None:
+        return False
+    if state == TrialState.FAILED:
+        return trial.failures <= sweep.retry_failed
+    return state == TrialState.INTERRUPTED and trial.interruptions <= sweep.retry_interrupted
+
+
+def _queue_again(
+    session: Session, sweep: Sweep, trial: Trial, run: Run, *, now: datetime, certain: bool
+) -> None:
+    interrupted = run.state == RunState.INTERRUPTED
+    can_resume = certain and run.started_at is not None and (sweep.resumable or run.preempting)
+    trial.resume_next = interrupted and can_resume
+    way = "resumes under its run id" if trial.resume_next else "starts over under a new run id"
+    spent, budget = (
+        (trial.interruptions, sweep.retry_interrupted)
+        if interrupted
+        else (trial.failures, sweep.retry_failed)
+    )
+    reason = f"retry {spent} of {budget}: {way}"
+    move_trial(session, trial, TrialState.QUEUED, now=now, reason=reason, run=run)
+
+
+def give_back(session: Session, run: Run, *, now: datetime, reason: str) -> None:
+    """A run that was handed out and never started: its trial waits again, at no cost to it."""
+    run.state, run.reason = RunState.INTERRUPTED, reason
+    run.ended_at = run.updated_at = now
+    if run.trial_id is None:
+        return
+    trial = sweep_store.get_trial(session, run.trial_id)
+    if trial.run_pk != run.pk or trial.state not in TRIAL_LIVE:
+        return
+    sweep = sweep_store.get_sweep(session, trial.sweep_id)
+    ended = sweep.state in SWEEP_ENDED
+    state = TrialState.CANCELLED if ended else TrialState.QUEUED
+    trial.agent_id = None
+    # A run that started earlier and was to resume keeps that right.
+    trial.resume_next = run.started_at is not None
+    move_trial(session, trial, state, now=now, reason=reason, run=run)
+    finish_if_done(session, sweep, now=now)
+
+
+def retry_trial(session: Session, trial: Trial, *, now: datetime, reason: str) -> None:
+    """Queue an ended trial again, with a fresh budget and under a new run id."""
+    trial.failures = trial.interruptions = 0
+    trial.resume_next = False
+    trial.agent_id = None
+    move_trial(session, trial, TrialState.QUEUED, now=now, reason=reason)
+
+
+def finish_if_done(session: Session, sweep: Sweep, *, now: datetime) -> None:
+    """A running sweep without an open trial, and with none to come, is finished."""
+    if sweep.state in SWEEP_ENDED or sweep.expected_trials is None:
+        return
+    counts = sweep.trial_counts
+    made = sum(counts.values())
+    still_open = sum(counts.get(state, 0) for state in TRIAL_OPEN)
+    if still_open or made < sweep.expected_trials:
+        return
+    left = counts.get(TrialState.FAILED, 0) + counts.get(TrialState.INTERRUPTED, 0)
+    reason = f"all {made} trials have ended" + (f", {left} without a result" if left else "")
+    sweep.state, sweep.reason, sweep.ended_at = SweepState.FINISHED, reason, now
+    touch_sweep(sweep, now=now)
+    events.note(session, "sweep.finished", now=now, sweep_id=sweep.id, reason=reason)
+
+
+def counting_run(session: Session, trial: Trial) -> Run | None:
+    """The attempt that counts or may yet count, or None."""
+    return None if trial.run_pk is None else run_store.get_run_by_pk(session, trial.run_pk)

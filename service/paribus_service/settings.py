@@ -1,0 +1,156 @@
+"""Every setting of the service, with its unit, its default and why.
+
+Each is read from the environment as `PARIBUS_` + its name in capitals; the options of
+`paribus serve` win over it. The table in docs/reference/settings.md is written from this file.
+"""
+
+from functools import cached_property
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Literal
+
+from platformdirs import user_data_path
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from paribus_service.errors import DevModeExposed
+
+
+class Settings(BaseSettings):
+    """What an operator can choose.
+
+    Settings()                            # from the environment
+    Settings(data_dir=tmp, dev=True)      # a test
+    Settings(run_timeout_seconds=5)       # a test that waits for a lost run
+    """
+
+    model_config = SettingsConfigDict(env_prefix="PARIBUS_", extra="ignore", frozen=True)
+
+    host: str = Field("127.0.0.1", description="Address to listen on.")
+    port: int = Field(8080, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
+    public_url: str | None = Field(
+        None,
+        description="Address under which people and agents reach the service, for links behind "
+        "a proxy or in a container. Without it, links use the request's host.",
+    )
+    data_dir: Path = Field(
+        default_factory=lambda: user_data_path("paribus"),
+        description="Directory of the database and of run files.",
+    )
+    database_url: str | None = Field(
+        None, description="SQLAlchemy URL; by default SQLite in the data directory."
+    )
+    files_url: str | None = Field(
+        None, description="Where run files and artifacts go; by default `files/` in the data directory."
+    )
+    dev: bool = Field(
+        False,
+        description="Development mode, on loopback only: pages and REST ask for no key, and a "
+        "wandb client may bring any well-formed one.",
+    )
+    default_entity: str = Field(
+        "paribus", description="Entity of keys that name none, and of development mode."
+    )
+    sqlite_synchronous: Literal["NORMAL", "FULL"] = Field(
+        "NORMAL",
+        description="FULL also survives power loss, at a tenth of the commits a second.",
+    )
+    busy_timeout_seconds: float = Field(
+        30.0, gt=0, description="How long a writer waits for SQLite's lock before it says busy."
+    )
+    max_body_bytes: int = Field(
+        32 * 2**20,
+        gt=0,
+        description="Largest body of REST, GraphQL and file_stream; clients send up to 16 MiB.",
+    )
+    max_upload_bytes: int = Field(
+        5 * 2**30, gt=0, description="Largest single file that is taken in."
+    )
+    max_config_bytes: int = Field(
+        16 * 2**20, gt=0, description="Largest sweep config."
+    )
+    max_trials: int = Field(
+        10_000, gt=0, description="Largest number of trials that one sweep may expand to."
+    )
+    upload_url_seconds: int = Field(
+        86_400,
+        gt=0,
+        description="How long a signed address for bytes is good; clients retry for hours.",
+    )
+    agent_timeout_seconds: float = Field(
+        150.0,
+        gt=0,
+        description="An agent that was silent for so long is gone. It asks every 5 seconds, and one "
+        "request may hang for 60 and wait as long before the next.",
+    )
+    run_timeout_seconds: float = Field(
+        300.0,
+        gt=0,
+        description="A run that neither reported nor was listed for so long is interrupted. Clients "
+        "report every 30 seconds; retries stretch that to 60 + 180.",
+    )
+    quiet_seconds: float = Field(
+        20.0,
+        gt=0,
+        description="A run that its agent stopped listing has certainly ended once it was silent for "
+        "so long; a client sends its last rows within 15.",
+    )
+    stop_escalation_seconds: float = Field(
+        60.0,
+        ge=0,
+        description="A run asked to stop by its own connection is stopped by its agent after so long.",
+    )
+    max_hand_outs: int = Field(
+        3,
+        gt=0,
+        description="How often a run that never started is handed to its agent before it counts as failed.",
+    )
+    agent_failure_limit: int = Field(
+        3, gt=0, description="Failed runs in a row after which an agent is told to stop."
+    )
+    retry_failed: int = Field(
+        1, ge=0, description="How often a failed trial is queued again, where the sweep says nothing."
+    )
+    retry_interrupted: int = Field(
+        3,
+        ge=0,
+        description="How often an interrupted trial is queued again, where the sweep says nothing.",
+    )
+    watchdog_interval_seconds: float = Field(
+        5.0, gt=0, description="How often the watchdog looks for lost agents and runs."
+    )
+    idempotency_hours: float = Field(
+        48.0, gt=0, description="How long the answer to an Idempotency-Key is kept."
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="How much the service writes to its log."
+    )
+
+    @cached_property
+    def effective_database_url(self) -> str:
+        """The database, in the data directory unless named."""
+        return self.database_url or f"sqlite:///{self.data_dir / 'paribus.db'}"
+
+    @cached_property
+    def effective_files_url(self) -> str:
+        """The file store, in the data directory unless named."""
+        return self.files_url or str(self.data_dir / "files")
+
+    def refuse_exposed_dev_mode(self) -> None:
+        """Development mode asks nobody for a key: loopback only.
+
+        Raises:
+            DevModeExposed: `dev` with an address that other machines reach.
+        """
+        if self.dev and not is_loopback(self.host):
+            raise DevModeExposed(self.host)
+
+
+def is_loopback(host: str) -> bool:
+    """Only this machine reaches `host`."""
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,122 @@
+"""Run files: rows in the database, bytes in a file store.
+
+Promise: a blob is whole or absent. Bytes are written under a temporary name and renamed, and the
+row that names them is written afterwards; what a crash leaves behind is an unnamed blob.
+"""
+
+import base64
+import hashlib
+import os
+import secrets
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import BinaryIO
+
+import anyio
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from paribus_service.errors import BodyTooLarge, NotOfferedHere
+from paribus_service.store.engine import translated_errors
+from paribus_service.store.tables import File, Run
+
+
+@dataclass(frozen=True, slots=True)
+class StoredBlob:
+    """Bytes that were taken in."""
+
+    name: str
+    size_bytes: int
+    md5: str
+    """Base64."""
+
+
+class FileStore:
+    """Blobs in a directory.
+
+    FileStore("/var/lib/paribus/files")
+    """
+
+    def __init__(self, url: str) -> None:
+        if "://" in url:
+            raise NotOfferedHere(
+                f"a file store at {url}", hint="PARIBUS_FILES_URL takes a directory for now"
+            )
+        self._root = Path(url)
+        (self._root / "incoming").mkdir(parents=True, exist_ok=True)
+
+    async def write(self, chunks: AsyncIterator[bytes], *, limit_bytes: int) -> StoredBlob:
+        """Take in a body as it comes, at most `limit_bytes`.
+
+        Raises:
+            BodyTooLarge: More than `limit_bytes` came; nothing is kept.
+            StorageFull: The disk is full; nothing is kept.
+        """
+        name = secrets.token_hex(16)
+        partial = self._root / "incoming" / name
+        try:
+            with translated_errors():
+                stored = await self._take_in(chunks, partial, name, limit_bytes)
+                target = self._path(name)
+                target.parent.mkdir(parents=True, exist_ok=True)
+                os.replace(partial, target)
+        except BaseException:
+            partial.unlink(missing_ok=True)
+            raise
+        return stored
+
+    async def _take_in(
+        self, chunks: AsyncIterator[bytes], partial: Path, name: str, limit_bytes: int
+    ) -> StoredBlob:
+        digest, size = hashlib.md5(usedforsecurity=False), 0
+        async with await anyio.open_file(partial, "wb") as out:
+            async for chunk in chunks:
+                size += len(chunk)
+                if size > limit_bytes:
+                    raise BodyTooLarge(limit_bytes)
+                digest.update(chunk)
+                await out.write(chunk)
+        return StoredBlob(name, size, base64.b64encode(digest.digest()).decode())
+
+    def open(self, name: str) -> BinaryIO:
+        """The bytes of a blob, for reading."""
+        return self._path(name).open("rb")
+
+    def path(self, name: str) -> Path:
+        """The file that holds a blob."""
+        return self._path(name)
+
+    def exists(self, name: str) -> bool:
+        """The blob is there."""
+        return self._path(name).is_file()
+
+    def delete(self, name: str) -> None:
+        """Remove a blob; one that is gone already is no error."""
+        self._path(name).unlink(missing_ok=True)
+
+    def _path(self, name: str) -> Path:
+        return self._root / name[:2] / name
+
+
+def announce_file(session: Session, run: Run, name: str, *, now: datetime) -> File:
+    """The row of a run's file; made when it is missing."""
+    row = find_file(session, run, name)
+    if row is None:
+        row = File(run_pk=run.pk, name=name, created_at=now, updated_at=now)
+        session.add(row)
+        session.flush()
+    return row
+
+
+def find_file(session: Session, run: Run, name: str) -> File | None:
+    """A run's file, or None."""
+    return session.scalar(select(File).where(File.run_pk == run.pk, File.name == name))
+
+
+def list_files(session: Session, run: Run) -> Sequence[File]:
+    """The run's files whose bytes have come, by name."""
+    return session.scalars(
+        select(File).where(File.run_pk == run.pk, File.blob.is_not(None)).order_by(File.name)
+    ).all()

@@ -1,0 +1,29 @@
+"""Queries on API keys and on stored answers to idempotent requests. They never commit."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import delete, select
+from sqlalchemy.orm import Session
+
+from paribus_service.store.tables import IdempotencyRecord, Key
+
+
+def find_by_hash(session: Session, key_hash: str) -> Key | None:
+    """The key with that hash, revoked or not."""
+    return session.scalar(select(Key).where(Key.hash == key_hash))
+
+
+def list_keys(session: Session) -> Sequence[Key]:
+    """All keys, oldest first."""
+    return session.scalars(select(Key).order_by(Key.created_at, Key.id)).all()
+
+
+def find_answer(session: Session, key_id: str, idempotency_key: str) -> IdempotencyRecord | None:
+    """The stored answer, or None."""
+    return session.get(IdempotencyRecord, (key_id, idempotency_key))
+
+
+def forget_answers(session: Session, *, before: datetime) -> None:
+    """Delete stored answers older than `before`."""
+    session.execute(delete(IdempotencyRecord).where(IdempotencyRecord.created_at < before))

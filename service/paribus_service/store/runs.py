@@ -1,0 +1,243 @@
+"""Queries on runs and on the index tables of their configs and summaries. They never commit."""
+
+import json
+import math
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import delete, select, tuple_
+from sqlalchemy.orm import Session
+
+from paribus_service.errors import NotFound
+from paribus_service.store.states import RunState
+from paribus_service.store.tables import Agent, ConfigValue, Project, Run, SummaryValue
+
+
+def find_run(session: Session, project_id: int, wandb_id: str) -> Run | None:
+    """The run with W&B's id in a project, or None; deleted ones too."""
+    return session.scalar(
+        select(Run).where(Run.project_id == project_id, Run.wandb_id == wandb_id)
+    )
+
+
+def find_run_at(session: Session, entity: str, project: str, wandb_id: str) -> Run | None:
+    """The run at `entity/project/wandb_id`, or None; deleted ones too."""
+    query = (
+        select(Run)
+        .join(Project, Run.project_id == Project.id)
+        .where(Project.entity == entity, Project.name == project, Run.wandb_id == wandb_id)
+    )
+    return session.scalar(query)
+
+
+def get_run_at(session: Session, entity: str, project: str, wandb_id: str) -> Run:
+    """The run at `entity/project/wandb_id`.
+
+    Raises:
+        NotFound: There is none, or it was deleted.
+    """
+    run = find_run_at(session, entity, project, wandb_id)
+    if run is None or run.deleted_at is not None:
+        raise NotFound("run", f"{entity}/{project}/{wandb_id}")
+    return run
+
+
+def get_run(session: Session, run_id: str) -> Run:
+    """The run with our own id.
+
+    Raises:
+        NotFound: There is none, or it was deleted.
+    """
+    run = session.scalar(select(Run).where(Run.id == run_id))
+    if run is None or run.deleted_at is not None:
+        raise NotFound("run", run_id)
+    return run
+
+
+def get_run_by_pk(session: Session, pk: int) -> Run:
+    """The run behind a foreign key, deleted or not."""
+    run = session.get(Run, pk)
+    assert run is not None, f"run {pk} is referred to and missing"
+    return run
+
+
+def list_runs(
+    session: Session,
+    *,
+    sweep_id: str | None = None,
+    trial_id: str | None = None,
+    project_id: int | None = None,
+    agent_id: str | None = None,
+    states: Collection[str] = (),
+    before: tuple[datetime, int] | None = None,
+    limit: int | None = None,
+) -> Sequence[Run]:
+    """Runs, newest first; `before` is (created_at, pk) of the last one already seen."""
+    query = (
+        select(Run)
+        .where(Run.deleted_at.is_(None))
+        .order_by(Run.created_at.desc(), Run.pk.desc())
+    )
+    for column, value in (
+        (Run.sweep_id, sweep_id),
+        (Run.trial_id, trial_id),
+        (Run.project_id, project_id),
+        (Run.agent_id, agent_id),
+    ):
+        if value is not None:
+            query = query.where(column == value)
+    if states:
+        query = query.where(Run.state.in_(states))
+    if before is not None:
+        query = query.where(tuple_(Run.created_at, Run.pk) < before)
+    if limit is not None:
+        query = query.limit(limit)
+    return session.scalars(query).unique().all()
+
+
+def live_runs_of_agent(session: Session, agent_id: str) -> Sequence[Run]:
+    """Runs of an agent that are created or running."""
+    return session.scalars(
+        select(Run).where(
+            Run.agent_id == agent_id, Run.state.in_([RunState.CREATED, RunState.RUNNING])
+        )
+    ).all()
+
+
+def suspicious_runs(session: Session, *, since: datetime) -> Sequence[Run]:
+    """Live runs that were last heard before `since`, or that their agent dropped."""
+    live = Run.state.in_([RunState.CREATED, RunState.RUNNING])
+    return session.scalars(
+        select(Run).where(live, (Run.heartbeat_at < since) | Run.dropped_at.is_not(None))
+    ).all()
+
+
+def runs_by_pk(session: Session, pks: Collection[int]) -> dict[int, Run]:
+    """Key → run."""
+    found: dict[int, Run] = {}
+    wanted = sorted(pks)
+    for start in range(0, len(wanted), 500):
+        chunk = wanted[start : start + 500]
+        for run in session.scalars(select(Run).where(Run.pk.in_(chunk))).unique():
+            found[run.pk] = run
+    return found
+
+
+def summary_scalars(
+    session: Session, run_pks: Collection[int], key: str
+) -> dict[int, tuple[float | None, str | None]]:
+    """(number, text) of one summary key, for those of the runs that have it."""
+    found: dict[int, tuple[float | None, str | None]] = {}
+    wanted = sorted(run_pks)
+    for start in range(0, len(wanted), 500):
+        query = select(SummaryValue.run_pk, SummaryValue.number, SummaryValue.text).where(
+            SummaryValue.key == key, SummaryValue.run_pk.in_(wanted[start : start + 500])
+        )
+        found.update({pk: (number, text) for pk, number, text in session.execute(query)})
+    return found
+
+
+def summary_keys(session: Session, run_pks: Collection[int]) -> list[str]:
+    """Every summary key that one of the runs has, by name."""
+    keys: set[str] = set()
+    wanted = sorted(run_pks)
+    for start in range(0, len(wanted), 500):
+        chunk = wanted[start : start + 500]
+        keys.update(
+            session.scalars(
+                select(SummaryValue.key).where(SummaryValue.run_pk.in_(chunk)).distinct()
+            )
+        )
+    return sorted(keys)
+
+
+def hosts_of_agents(session: Session, agent_ids: Collection[str]) -> dict[str, str]:
+    """Agent id → host."""
+    query = select(Agent.id, Agent.host).where(Agent.id.in_(sorted(agent_ids)))
+    return {agent_id: host for agent_id, host in session.execute(query)}
+
+
+def index_config(session: Session, run: Run) -> None:
+    """Bring `config_values` in line with the run's config."""
+    values = {key: entry["value"] for key, entry in run.config.items() if _is_wrapped(key, entry)}
+    _index(session, ConfigValue, run.pk, values)
+
+
+def index_summary(session: Session, run_pk: int, summary: Mapping[str, Any]) -> None:
+    """Bring `summary_values` in line with a summary."""
+    _index(session, SummaryValue, run_pk, summary)
+
+
+def _is_wrapped(key: str, entry: Any) -> bool:
+    return key != "_wandb" and isinstance(entry, dict) and "value" in entry
+
+
+def _index(
+    session: Session,
+    table: type[ConfigValue] | type[SummaryValue],
+    run_pk: int,
+    values: Mapping[str, Any],
+) -> None:
+    stored = {
+        row.key: (row.number, row.text)
+        for row in session.execute(
+            select(table.key, table.number, table.text).where(table.run_pk == run_pk)
+        )
+    }
+    wanted = dict(scalars(values))
+    gone = [key for key in stored if key not in wanted]
+    changed = [key for key in wanted if key in stored and stored[key] != wanted[key]]
+    fresh = [key for key in wanted if key not in stored]
+    if gone or changed:
+        session.execute(
+            delete(table).where(table.run_pk == run_pk, table.key.in_(gone + changed))
+        )
+    rows = [
+        {"run_pk": run_pk, "key": key, "number": wanted[key][0], "text": wanted[key][1]}
+        for key in fresh + changed
+    ]
+    if rows:
+        session.execute(table.__table__.insert(), rows)  # type: ignore[attr-defined]
+
+
+def scalars(
+    values: Mapping[str, Any], prefix: str = ""
+) -> Iterator[tuple[str, tuple[float | None, str | None]]]:
+    """Key path → (number, text) of every scalar in a nested mapping."""
+    for key, value in values.items():
+        path = f"{prefix}{key}"
+        if isinstance(value, Mapping):
+            yield from scalars(value, f"{path}.")
+        else:
+            found = as_scalar(value)
+            if found is not None:
+                yield path, found
+
+
+def lookup(values: Mapping[str, Any], key: str) -> Any:
+    """The value at a key: the literal key first, then `a.b` as a path; None where there is none."""
+    if key in values:
+        return values[key]
+    head, dot, rest = key.partition(".")
+    inner = values.get(head) if dot else None
+    return lookup(inner, rest) if isinstance(inner, Mapping) else None
+
+
+def as_scalar(value: Any) -> tuple[float | None, str | None] | None:
+    """(number, text) as the index tables hold them; None for lists and null."""
+    if isinstance(value, bool):
+        return float(value), "true" if value else "false"
+    if isinstance(value, int | float):
+        return _number(value)
+    if isinstance(value, str):
+        return None, value[:4096]  # an index entry, not the value: that stands in the text
+    return None
+
+
+def _number(value: float) -> tuple[float | None, str | None]:
+    try:
+        number = float(value)
+    except OverflowError:
+        return None, json.dumps(value)[:4096]
+    return (number, None) if math.isfinite(number) else (None, json.dumps(number))

@@ -1,0 +1,180 @@
+"""Queries on sweeps, trials and agents. They never commit.
+
+Promises: `next_queued` and what the caller does with its answer are atomic inside one writing
+session (`store.engine`): two agents never see the same queued trial.
+"""
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+
+from sqlalchemy import func, select, tuple_, update
+from sqlalchemy.orm import Session
+
+from paribus_service.errors import NotFound
+from paribus_service.store.states import AgentState, TrialState
+from paribus_service.store.tables import Agent, Project, Run, Sweep, Trial
+
+
+def get_sweep(session: Session, sweep_id: str) -> Sweep:
+    """The sweep.
+
+    Raises:
+        NotFound: No sweep has that id.
+    """
+    sweep = session.get(Sweep, sweep_id)
+    if sweep is None:
+        raise NotFound("sweep", sweep_id)
+    return sweep
+
+
+def find_sweep(session: Session, sweep_id: str) -> Sweep | None:
+    """The sweep, or None."""
+    return session.get(Sweep, sweep_id)
+
+
+def get_trial(session: Session, trial_id: str) -> Trial:
+    """The trial.
+
+    Raises:
+        NotFound: No trial has that id.
+    """
+    trial = session.get(Trial, trial_id)
+    if trial is None:
+        raise NotFound("trial", trial_id)
+    return trial
+
+
+def get_agent(session: Session, agent_id: str) -> Agent:
+    """The agent.
+
+    Raises:
+        NotFound: No agent has that id.
+    """
+    agent = session.get(Agent, agent_id)
+    if agent is None:
+        raise NotFound("agent", agent_id)
+    return agent
+
+
+def list_sweeps(
+    session: Session,
+    *,
+    entity: str | None = None,
+    project: str | None = None,
+    states: Collection[str] = (),
+    before: tuple[datetime, str] | None = None,
+    limit: int = 50,
+) -> Sequence[Sweep]:
+    """Sweeps, newest first; `before` is (created_at, id) of the last one already seen."""
+    query = (
+        select(Sweep)
+        .join(Project, Sweep.project_id == Project.id)
+        .order_by(Sweep.created_at.desc(), Sweep.id.desc())
+        .limit(limit)
+    )
+    if entity is not None:
+        query = query.where(Project.entity == entity)
+    if project is not None:
+        query = query.where(Project.name == project)
+    if states:
+        query = query.where(Sweep.state.in_(states))
+    if before is not None:
+        query = query.where(tuple_(Sweep.created_at, Sweep.id) < before)
+    return session.scalars(query).unique().all()
+
+
+def count_sweeps(session: Session, project_id: int) -> int:
+    """Number of sweeps in a project."""
+    return session.scalar(select(func.count()).where(Sweep.project_id == project_id)) or 0
+
+
+def list_trials(
+    session: Session,
+    sweep_id: str,
+    *,
+    states: Collection[str] = (),
+    after_number: int = -1,
+    limit: int | None = None,
+) -> Sequence[Trial]:
+    """Trials in the order of the design."""
+    query = (
+        select(Trial)
+        .where(Trial.sweep_id == sweep_id, Trial.number > after_number)
+        .order_by(Trial.number)
+    )
+    if states:
+        query = query.where(Trial.state.in_(states))
+    if limit is not None:
+        query = query.limit(limit)
+    return session.scalars(query).all()
+
+
+def next_trial_number(session: Session, sweep_id: str) -> int:
+    """One more than the largest number of the sweep's trials."""
+    largest = session.scalar(select(func.max(Trial.number)).where(Trial.sweep_id == sweep_id))
+    return 0 if largest is None else largest + 1
+
+
+def count_trials(session: Session, sweep_id: str, states: Collection[str]) -> int:
+    """Number of the sweep's trials in one of `states`."""
+    query = select(func.count()).where(Trial.sweep_id == sweep_id, Trial.state.in_(states))
+    return session.scalar(query) or 0
+
+
+def queued_trials(session: Session, sweep_id: str) -> Sequence[Trial]:
+    """Trials that wait, in the order of the design."""
+    return list_trials(session, sweep_id, states=[TrialState.QUEUED])
+
+
+def list_agents(
+    session: Session,
+    *,
+    sweep_id: str | None = None,
+    states: Collection[str] = (),
+    after: tuple[datetime, str] | None = None,
+    limit: int | None = None,
+) -> Sequence[Agent]:
+    """Agents, oldest first; `after` is (created_at, id) of the last one already seen."""
+    query = select(Agent).order_by(Agent.created_at, Agent.id)
+    if sweep_id is not None:
+        query = query.where(Agent.sweep_id == sweep_id)
+    if states:
+        query = query.where(Agent.state.in_(states))
+    if after is not None:
+        query = query.where(tuple_(Agent.created_at, Agent.id) > after)
+    if limit is not None:
+        query = query.limit(limit)
+    return session.scalars(query).all()
+
+
+def silent_agents(session: Session, *, since: datetime) -> Sequence[Agent]:
+    """Agents that should be there and were last heard before `since`."""
+    return session.scalars(
+        select(Agent).where(Agent.state != AgentState.GONE, Agent.heartbeat_at < since)
+    ).all()
+
+
+def other_hosts(session: Session, sweep_id: str, host: str) -> bool:
+    """An agent of the sweep that takes trials runs on another host."""
+    query = select(Agent.id).where(
+        Agent.sweep_id == sweep_id, Agent.state == AgentState.RUNNING, Agent.host != host
+    )
+    return session.scalar(query.limit(1)) is not None
+
+
+def gpus_of_trials(session: Session, sweep_id: str) -> dict[str, str]:
+    """Trial id → kind of GPU that its current attempt runs or ran on, where known."""
+    query = (
+        select(Trial.id, Run.gpu_name)
+        .join(Run, Trial.run_pk == Run.pk)
+        .where(Trial.sweep_id == sweep_id, Run.gpu_name.is_not(None))
+    )
+    return {trial_id: gpu for trial_id, gpu in session.execute(query) if gpu is not None}
+
+
+def move_future_heartbeats(session: Session, *, now: datetime) -> None:
+    """After a clock went back: nobody was heard from in the future."""
+    for table in (Agent, Run):
+        session.execute(
+            update(table).where(table.heartbeat_at > now).values(heartbeat_at=now)
+        )
