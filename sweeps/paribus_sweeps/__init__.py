@@ -1,0 +1,1 @@
+"""Sweeps as values: configs checked, designs expanded, runs compared. Pure, and no service."""

@@ -1,0 +1,246 @@
+"""Expansion: the full list of trials that a design or a grid stands for.
+
+Promises: `count` is exact and builds nothing; a sweep above the limit is refused
+with its number; trials come replicate by replicate (all settings with the first
+seed, then all with the next), so that a sweep cut short is balanced.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from paribus_sweeps.design.search_space import (
+    draw,
+    drawn_setting,
+    factors_of,
+    level_count,
+    place,
+)
+from paribus_sweeps.errors import EndlessSearch, InvalidSpec, Problem, TooManyTrials, pointer
+from paribus_sweeps.factors import Factor
+from paribus_sweeps.spec import Design, SweepSpec
+
+_MOST_PROBLEMS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """The unit of work: one setting under one replicate, done exactly once."""
+
+    number: int
+    """Its place in the sweep, from 0."""
+    setting: Mapping[str, str]
+    """Factor → label of its level (of its value, where the factor is continuous)."""
+    replicate: Mapping[str, Any]
+    """What tells repetitions of the setting apart: {"seed": 0}."""
+    args: Mapping[str, Any]
+    """What the agent hands to the program: key → value, nested parameters as nested dicts."""
+
+
+def count(spec: SweepSpec, *, limit: int | None = None) -> int | None:
+    """How many trials `spec` has, without building them; None for a search without an end.
+
+    Args:
+        spec: A design, a grid, or a random search (its `run_cap`).
+        limit: Up to which settings are looked through for forbidden ones; default
+            `spec.max_trials`.
+
+    Raises:
+        TooManyTrials: The design forbids combinations and has so many that they are
+            not looked through; its number is then the one before `forbid`.
+    """
+    if spec.method == "random":
+        return spec.run_cap
+    replicates = _replicate_count(spec)
+    total = _setting_count(spec, limit or spec.max_trials, replicates) * replicates
+    return min(total, spec.run_cap or total)
+
+
+def expand(spec: SweepSpec, *, limit: int | None = None) -> tuple[Trial, ...]:
+    """Every trial of `spec`, in the order in which they are handed out.
+
+    A random search with a `run_cap` is drawn with seed 0 unless `draws` is asked.
+
+    Raises:
+        TooManyTrials: More than `limit` (default `spec.max_trials`).
+        InvalidSpec: `forbid` leaves nothing, or the program's schema refuses a trial.
+        EndlessSearch: A random search without `run_cap`.
+    """
+    if spec.method == "random":
+        return draws(spec, 0, limit=limit)
+    most = limit or spec.max_trials
+    total = count(spec, limit=most)
+    assert total is not None  # only a random search has no end
+    if total > most:
+        raise TooManyTrials(total, most, pointer="/design" if spec.design else "/parameters")
+    if total == 0:
+        message = "forbid leaves no setting to run"
+        raise InvalidSpec([Problem("/design/forbid", "empty", message)])
+    trials = tuple(itertools.islice(_trials(spec), total))
+    _check(spec, trials)
+    return trials
+
+
+def draws(spec: SweepSpec, seed: int | str, *, limit: int | None = None) -> tuple[Trial, ...]:
+    """Return the `run_cap` trials that a random search will draw with this seed.
+
+    Raises:
+        TooManyTrials: `run_cap` is above `limit` (default `spec.max_trials`).
+        EndlessSearch: There is no `run_cap`.
+    """
+    if spec.run_cap is None:
+        raise EndlessSearch(spec.method)
+    most = limit or spec.max_trials
+    if spec.run_cap > most:
+        raise TooManyTrials(spec.run_cap, most, pointer="/run_cap")
+    return tuple(drawn_trial(spec, index, seed) for index in range(spec.run_cap))
+
+
+def drawn_trial(spec: SweepSpec, index: int, seed: int | str) -> Trial:
+    """Trial `index` (from 0) of a random search."""
+    args = draw(spec, index, seed)
+    return Trial(index, drawn_setting(spec, args), {}, args)
+
+
+def _setting_count(spec: SweepSpec, limit: int, replicates: int) -> int:
+    factors = spec.design.factors if spec.design else ()
+    if spec.design is None:
+        return math.prod(level_count(parameter) or 1 for parameter in spec.parameters)
+    if spec.design.type == "settings":
+        before = len(spec.design.settings)
+    elif spec.design.type == "one_factor_at_a_time":
+        before = 1 + sum(len(factor.levels) - 1 for factor in factors)
+    else:
+        before = math.prod(len(factor.levels) for factor in factors)
+    if not spec.design.forbid:
+        return before
+    if before * replicates > 100 * limit:  # looking through them would take longer than seconds
+        raise TooManyTrials(before * replicates, limit, pointer="/design")
+    return sum(1 for _ in _settings(spec.design))
+
+
+def _replicate_count(spec: SweepSpec) -> int:
+    replicates = spec.design.replicates if spec.design else {}
+    return math.prod(len(values) for values in replicates.values())
+
+
+def _trials(spec: SweepSpec) -> Iterator[Trial]:
+    factors = factors_of(spec)
+    settings = _settings(spec.design) if spec.design else _product(factors)
+    chosen = list(itertools.islice(settings, spec.run_cap))
+    numbers = itertools.count()
+    for replicate in _replicates(spec.design):
+        for setting in chosen:
+            args = _args(spec, factors, setting, replicate)
+            yield Trial(next(numbers), setting, replicate, args)
+
+
+def _settings(design: Design) -> Iterator[Mapping[str, str]]:
+    for setting in _all_settings(design):
+        if not any(_is_forbidden(setting, entry) for entry in design.forbid):
+            yield setting
+
+
+def _all_settings(design: Design) -> Iterator[Mapping[str, str]]:
+    if design.type == "settings":
+        return iter(design.settings)
+    if design.type == "one_factor_at_a_time":
+        return _one_at_a_time(design.factors)
+    return _product(design.factors)
+
+
+def _is_forbidden(setting: Mapping[str, str], entry: Mapping[str, frozenset[str]]) -> bool:
+    return all(setting[factor] in labels for factor, labels in entry.items())
+
+
+def _product(factors: tuple[Factor, ...]) -> Iterator[Mapping[str, str]]:
+    names = [factor.name for factor in factors]
+    for labels in itertools.product(*(factor.labels for factor in factors)):
+        yield dict(zip(names, labels, strict=True))
+
+
+def _one_at_a_time(factors: tuple[Factor, ...]) -> Iterator[Mapping[str, str]]:
+    """Return the baseline, then each other level of each factor with all else at the baseline."""
+    baseline = {factor.name: factor.baseline or "" for factor in factors}
+    yield baseline
+    for factor in factors:
+        for label in factor.labels:
+            if label != factor.baseline:
+                yield {**baseline, factor.name: label}
+
+
+def _replicates(design: Design | None) -> Iterator[Mapping[str, Any]]:
+    replicates = design.replicates if design else {}
+    for values in itertools.product(*replicates.values()):
+        yield dict(zip(replicates, values, strict=True))
+
+
+def _args(
+    spec: SweepSpec,
+    factors: tuple[Factor, ...],
+    setting: Mapping[str, str],
+    replicate: Mapping[str, Any],
+) -> dict[str, Any]:
+    args: dict[str, Any] = {}
+    for parameter in spec.parameters:
+        if parameter.is_constant:
+            place(args, parameter.path, parameter.values[0])
+    for factor in factors:
+        for key, value in factor.level(setting[factor.name]).values.items():
+            place(args, _path(spec, key), value)
+    for key, value in replicate.items():
+        place(args, _path(spec, key), value)
+    return args
+
+
+def _path(spec: SweepSpec, key: str) -> tuple[str, ...]:
+    """Where a design's or a grid's key stands in a trial's arguments.
+
+    A dotted key is one flat key, as in W&B's `parameters`, unless its first word
+    is a nested parameter of this config.
+    """
+    for parameter in spec.parameters:
+        if parameter.key == key:
+            return parameter.path
+    first = key.split(".")[0]
+    if any(len(p.path) > 1 and p.path[0] == first for p in spec.parameters):
+        return tuple(key.split("."))
+    return (key,)
+
+
+def _check(spec: SweepSpec, trials: tuple[Trial, ...]) -> None:
+    """Let the program's schema look at every trial; each problem is reported once."""
+    if spec.program_schema is None:
+        return
+    found: dict[str, Problem] = {}
+    for trial in trials:
+        for problem in spec.program_schema.check(trial.args):
+            message = f"{problem.message} (at {_described(trial)})"
+            place_of = _pointer(spec, problem.pointer)
+            shown = Problem(place_of, problem.code, message, problem.hint)
+            found.setdefault(str(problem), shown)
+        if len(found) >= _MOST_PROBLEMS:
+            break
+    if found:
+        raise InvalidSpec(found.values())
+
+
+def _pointer(spec: SweepSpec, of_key: str) -> str:
+    """Where in the config a key of a trial's arguments was set."""
+    key = of_key.removeprefix("/").replace("~1", "/").replace("~0", "~")
+    if spec.design:
+        for factor in spec.design.factors:
+            if key in factor.keys:
+                return pointer("design", "factors", factor.name)
+        if key in spec.design.replicates:
+            return pointer("design", "replicates", key)
+    return pointer("parameters", key)
+
+
+def _described(trial: Trial) -> str:
+    parts = [f"{factor}={label}" for factor, label in trial.setting.items()]
+    return ", ".join(parts) or "every trial"

@@ -1,0 +1,42 @@
+"""Runs as analysis takes them in: what was set, what came out, and why nothing did."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+FINISHED = "finished"
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """The run that counts for one trial, with the response that was asked about."""
+
+    id: str
+    """Our own id, unique in the service."""
+    setting: Mapping[str, str | None]
+    """Factor → label of its level; for a continuous factor the label of its value.
+    None (or no entry): the run's config does not hold the factor."""
+    value: float | None
+    """The response, in its own unit; None where the run has none."""
+    state: str = FINISHED
+    reason: str | None = None
+    """Why the run is in `state`, for people: "exit code 1", "time limit"."""
+    value_note: str | None = None
+    """Why `value` is None, for people: "holdout/loss was never logged"."""
+    wandb_id: str = ""
+    name: str = ""
+    url: str | None = None
+    replicate: Mapping[str, Any] = field(default_factory=dict)
+    """What tells repetitions of a setting apart: {"seed": 0}."""
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    blocks: Mapping[str, str] = field(default_factory=dict)
+    """What differs between runs without being under study: gpu_name, host."""
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether the run came to its end by itself."""
+        return self.state == FINISHED
