@@ -43,6 +43,7 @@ STATUS: dict[type[Exception], int] = {
     errors.UnsupportedBody: 415,
     errors.SignatureInvalid: 403,
     errors.ServiceBusy: 503,
+    errors.NotReady: 503,
     errors.StorageFull: 507,
     InvalidSpec: 422,
     NotOffered: 422,
@@ -176,6 +177,10 @@ def install(app: FastAPI) -> None:
 def _field_problem(error: Any) -> FieldProblem:
     where, *path = error["loc"]
     pointer = f"?{path[0]}" if where == "query" and path else "/" + "/".join(map(str, path))
+    if error["type"] == "unknown_field":
+        name, hint = error["ctx"]["name"], error["ctx"]["hint"]
+        pointer = f"{pointer.rstrip('/')}/{name}"
+        return FieldProblem(pointer, "unknown_field", f"there is no field {name!r}", hint)
     if error["type"] == "extra_forbidden":
         return FieldProblem(pointer, "unknown_field", f"there is no field {path[-1]!r}")
     return FieldProblem(pointer, error["type"], error["msg"])

@@ -15,6 +15,7 @@ ServiceError                  knows facts, and no status codes: one table in `er
 ├── UnsupportedBody           a content type that the route does not take
 ├── SignatureInvalid          an upload or download address that we did not sign, or whose time is over
 ├── ServiceBusy               try again: the database is locked or stopping
+├── NotReady                  the service runs and cannot store anything now
 ├── StorageFull               the disk took no more; nothing of the request was stored
 └── StartRefused              the service cannot start; the text says what to do
     ├── PortInUse
@@ -201,6 +202,17 @@ class ServiceBusy(ServiceError):
     """Nothing is wrong; the same request may go through in a moment."""
 
     code = "busy"
+
+
+class NotReady(ServiceError):
+    """The service runs, and cannot store anything now."""
+
+    code = "not_ready"
+
+    def __init__(self, part: str, reason: str) -> None:
+        super().__init__(f"the {part} cannot be written: {reason}")
+        self.part = part
+        self.reason = reason
 
 
 class StorageFull(ServiceError):

@@ -23,7 +23,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.orm import Session
 
@@ -71,6 +71,7 @@ def session_scope(engine: Engine, *, reads_only: bool = False) -> Iterator[Sessi
     with translated_errors(), Session(bind, expire_on_commit=False) as session:
         yield session
         if reads_only:
+            session.expunge_all()  # else the rollback would empty what was read
             session.rollback()
         else:
             session.commit()
@@ -94,12 +95,25 @@ def _known_trouble(error: DBAPIError | OSError) -> ServiceError | None:
         return StorageFull(_FULL) if full else None
     if not isinstance(error, OperationalError):
         return None
-    text = str(error.orig)
-    if "database is locked" in text:
+    told = str(error.orig)
+    if "database is locked" in told:
         return ServiceBusy("the database is busy; the same request may go through in a moment")
-    if "disk is full" in text or "disk I/O error" in text:
+    if "disk is full" in told or "disk I/O error" in told:
         return StorageFull(_FULL)
     return None
+
+
+def prove_writable(engine: Engine) -> None:
+    """Take the write lock and give it back: what a commit would need, without one.
+
+    Raises:
+        ServiceBusy: Another writer held the lock for longer than the busy timeout.
+        StorageFull: The disk is full.
+        DBAPIError: Anything else that keeps the database from writing.
+    """
+    with translated_errors(), engine.connect() as connection:
+        connection.execute(text("SELECT 1"))
+        connection.rollback()
 
 
 _FULL = (

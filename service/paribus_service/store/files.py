@@ -96,6 +96,20 @@ class FileStore:
         """Remove a blob; one that is gone already is no error."""
         self._path(name).unlink(missing_ok=True)
 
+    def prove_writable(self) -> None:
+        """Write a few bytes and remove them.
+
+        Raises:
+            StorageFull: The disk is full.
+            OSError: Anything else that keeps the store from writing.
+        """
+        probe = self._root / "incoming" / f"probe-{secrets.token_hex(8)}"
+        try:
+            with translated_errors():
+                probe.write_bytes(bytes(4096))  # a block: an empty file needs none
+        finally:
+            probe.unlink(missing_ok=True)
+
     def _path(self, name: str) -> Path:
         return self._root / name[:2] / name
 

@@ -24,6 +24,31 @@ def find_answer(session: Session, key_id: str, idempotency_key: str) -> Idempote
     return session.get(IdempotencyRecord, (key_id, idempotency_key))
 
 
+def store_answer(
+    session: Session,
+    *,
+    key_id: str,
+    idempotency_key: str,
+    request_hash: str,
+    status: int,
+    headers: dict[str, str],
+    body: str,
+    now: datetime,
+) -> None:
+    """Keep the answer to a request for its repetitions."""
+    session.add(
+        IdempotencyRecord(
+            key_id=key_id,
+            idempotency_key=idempotency_key,
+            request_hash=request_hash,
+            status=status,
+            headers=headers,
+            body=body,
+            created_at=now,
+        )
+    )
+
+
 def forget_answers(session: Session, *, before: datetime) -> None:
     """Delete stored answers older than `before`."""
     session.execute(delete(IdempotencyRecord).where(IdempotencyRecord.created_at < before))

@@ -38,6 +38,12 @@ def upgrade(engine: Engine) -> str:
         return head
 
 
+def current(engine: Engine) -> str:
+    """The revision that an upgraded database is at."""
+    with engine.execution_options(reads_only=True).connect() as connection:
+        return revision(connection) or "none"
+
+
 def revision(connection: Connection) -> str | None:
     """The revision that the database is at; None for an empty one."""
     if not inspect(connection).has_table("alembic_version"):

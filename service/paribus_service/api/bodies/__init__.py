@@ -1,0 +1,1 @@
+"""What requests bring and answers hold, as OpenAPI shows it."""

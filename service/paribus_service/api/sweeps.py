@@ -1,0 +1,156 @@
+"""Sweeps: register, list, show, and what can be done with one."""
+
+from datetime import datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
+
+from paribus_service.api import links
+from paribus_service.api.bodies.base import Page
+from paribus_service.api.bodies.sweeps import PlanOut, SweepOut
+from paribus_service.api.errors_declared import CREATES, LISTS, READS
+from paribus_service.api.etags import etag, is_known
+from paribus_service.api.idempotency import OnceDep, Reply
+from paribus_service.api.paging import (
+    DEFAULT_PAGE_SIZE,
+    PageSize,
+    PageToken,
+    decode,
+    page_of,
+)
+from paribus_service.api.parameters import CONFIG_TYPES, content_type, refuse_unknown_parameters
+from paribus_service.dependencies import (
+    BaseUrl,
+    Reader,
+    ServicesDep,
+    SessionDep,
+    Submitter,
+)
+from paribus_service.errors import BodyTooLarge, InvalidRequest, UnsupportedBody
+from paribus_service.orchestration import registry
+from paribus_service.store import sweeps as sweep_store
+from paribus_service.store.engine import session_scope
+from paribus_service.store.states import SweepState
+
+router = APIRouter(tags=["sweeps"], dependencies=[Depends(refuse_unknown_parameters)])
+
+SweepId = Annotated[str, Path(description="W&B's sweep id.")]
+
+
+async def _config_text(request: Request, services: ServicesDep) -> str:
+    """The body as text, if it is of a type that holds a config.
+
+    Raises:
+        UnsupportedBody: It is another type.
+        BodyTooLarge: It is over the limit for configs.
+        InvalidRequest: It is not UTF-8.
+    """
+    if content_type(request) not in CONFIG_TYPES:
+        raise UnsupportedBody(content_type(request) or "none", CONFIG_TYPES)
+    body = await request.body()
+    limit = services.settings.max_config_bytes
+    if len(body) > limit:
+        raise BodyTooLarge(limit)
+    try:
+        return body.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        problem = f"the config is not UTF-8: byte {error.start} cannot be read"
+        raise InvalidRequest.one("", problem, code="not_utf8") from error
+
+
+ConfigText = Annotated[str, Depends(_config_text)]
+
+
+@router.post(
+    "/sweeps",
+    status_code=201,
+    operation_id="register_sweep",
+    response_model=SweepOut,
+    responses={200: {"model": PlanOut, "description": "With `validate_only=true`."}, **CREATES},
+)
+def register_sweep(
+    config: ConfigText,
+    who: Submitter,
+    once: OnceDep,
+    services: ServicesDep,
+    base: BaseUrl,
+    validate_only: Annotated[
+        bool, Query(description="Answer what registering would make, and write nothing.")
+    ] = False,
+    entity: Annotated[
+        str | None, Query(description="Where the config names none; by default the key's.")
+    ] = None,
+    project: Annotated[str | None, Query(description="Where the config names none.")] = None,
+) -> Response:
+    """Register a W&B sweep config, JSON or YAML as it is; agents can ask for runs at once."""
+    if validate_only:
+        return _preview(config, services)
+
+    def register() -> Reply:
+        sweep = registry.register(
+            once.session,
+            config,
+            entity=entity or who.entity,
+            project=project,
+            created_by=who.name,
+            settings=services.settings,
+            now=services.clock.now(),
+        )
+        found = links.of_sweep(base, sweep)
+        headers = {"Location": found["self"], "ETag": etag(sweep.version)}
+        return Reply(SweepOut.of(sweep, base), 201, headers)
+
+    return once.answer(register)
+
+
+def _preview(config: str, services: ServicesDep) -> Response:
+    """What registering would make; a reading session, so nothing waits for it."""
+    with session_scope(services.engine, reads_only=True) as session:
+        plan = registry.plan(session, config, settings=services.settings)
+    return Response(PlanOut.of(plan).model_dump_json(), media_type="application/json")
+
+
+@router.get("/sweeps", operation_id="list_sweeps", responses=LISTS)
+def list_sweeps(
+    _who: Reader,
+    session: SessionDep,
+    base: BaseUrl,
+    state: Annotated[list[SweepState] | None, Query(description="Only these states.")] = None,
+    project: str | None = None,
+    entity: str | None = None,
+    page_size: PageSize = DEFAULT_PAGE_SIZE,
+    page_token: PageToken = None,
+) -> Page[SweepOut]:
+    """Sweeps, newest first."""
+    found = sweep_store.list_sweeps(
+        session,
+        entity=entity,
+        project=project,
+        states=state or (),
+        before=decode(page_token, datetime, str),
+        limit=page_size + 1,
+    )
+    rows, token = page_of(found, page_size, lambda sweep: (sweep.created_at, sweep.id))
+    return Page(items=[SweepOut.of(sweep, base) for sweep in rows], next_page_token=token)
+
+
+@router.get(
+    "/sweeps/{sweep_id}",
+    operation_id="show_sweep",
+    response_model=SweepOut,
+    responses={304: {"description": "Not changed since the ETag in If-None-Match."}, **READS},
+)
+def show_sweep(
+    sweep_id: SweepId,
+    _who: Reader,
+    session: SessionDep,
+    base: BaseUrl,
+    if_none_match: Annotated[str | None, Header(description="An ETag seen before.")] = None,
+) -> Response:
+    """A sweep, with its state, progress and links."""
+    sweep = sweep_store.get_sweep(session, sweep_id)
+    headers = {"ETag": etag(sweep.version), "Cache-Control": "no-cache"}
+    if is_known(if_none_match, sweep.version):
+        return Response(status_code=304, headers=headers)
+    body = SweepOut.of(sweep, base).model_dump_json()
+    return Response(body, headers=headers, media_type="application/json")
