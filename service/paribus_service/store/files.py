@@ -129,6 +129,11 @@ def find_file(session: Session, run: Run, name: str) -> File | None:
     return session.scalar(select(File).where(File.run_pk == run.pk, File.name == name))
 
 
+def find_file_by_id(session: Session, file_id: int) -> File | None:
+    """The file, or None."""
+    return session.get(File, file_id)
+
+
 def list_files(session: Session, run: Run) -> Sequence[File]:
     """The run's files whose bytes have come, by name."""
     return session.scalars(

@@ -43,13 +43,18 @@ def get_run_at(session: Session, entity: str, project: str, wandb_id: str) -> Ru
     return run
 
 
+def find_run_by_id(session: Session, run_id: str) -> Run | None:
+    """The run with our own id, or None; deleted ones too."""
+    return session.scalar(select(Run).where(Run.id == run_id))
+
+
 def get_run(session: Session, run_id: str) -> Run:
     """The run with our own id.
 
     Raises:
         NotFound: There is none, or it was deleted.
     """
-    run = session.scalar(select(Run).where(Run.id == run_id))
+    run = find_run_by_id(session, run_id)
     if run is None or run.deleted_at is not None:
         raise NotFound("run", run_id)
     return run
@@ -75,9 +80,7 @@ def list_runs(
 ) -> Sequence[Run]:
     """Runs, newest first; `before` is (created_at, pk) of the last one already seen."""
     query = (
-        select(Run)
-        .where(Run.deleted_at.is_(None))
-        .order_by(Run.created_at.desc(), Run.pk.desc())
+        select(Run).where(Run.deleted_at.is_(None)).order_by(Run.created_at.desc(), Run.pk.desc())
     )
     for column, value in (
         (Run.sweep_id, sweep_id),
@@ -106,10 +109,10 @@ def live_runs_of_agent(session: Session, agent_id: str) -> Sequence[Run]:
 
 
 def suspicious_runs(session: Session, *, since: datetime) -> Sequence[Run]:
-    """Live runs that were last heard before `since`, or that their agent dropped."""
+    """Live runs that were last heard at `since` or before, or that their agent dropped."""
     live = Run.state.in_([RunState.CREATED, RunState.RUNNING])
     return session.scalars(
-        select(Run).where(live, (Run.heartbeat_at < since) | Run.dropped_at.is_not(None))
+        select(Run).where(live, (Run.heartbeat_at <= since) | Run.dropped_at.is_not(None))
     ).all()
 
 
@@ -190,9 +193,7 @@ def _index(
     changed = [key for key in wanted if key in stored and stored[key] != wanted[key]]
     fresh = [key for key in wanted if key not in stored]
     if gone or changed:
-        session.execute(
-            delete(table).where(table.run_pk == run_pk, table.key.in_(gone + changed))
-        )
+        session.execute(delete(table).where(table.run_pk == run_pk, table.key.in_(gone + changed)))
     rows = [
         {"run_pk": run_pk, "key": key, "number": wanted[key][0], "text": wanted[key][1]}
         for key in fresh + changed

@@ -1,0 +1,1 @@
+"""The embedded W&B server: what unmodified W&B clients speak to."""
