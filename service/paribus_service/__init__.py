@@ -1,0 +1,1 @@
+"""The service: FastAPI, SQLAlchemy; no torch and no wandb client."""

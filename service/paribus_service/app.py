@@ -109,4 +109,6 @@ def make_data_directory(settings: Settings) -> None:
         probe.write_bytes(b"")
         probe.unlink()
     except OSError as error:
-        raise DataDirectoryUnusable(str(settings.data_dir), error.strerror or str(error)) from error
+        raise DataDirectoryUnusable(
+            str(settings.data_dir), error.strerror or str(error)
+        ) from error

@@ -17,6 +17,7 @@ class BodyLimit:
         self._limit = limit_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request; a body over the limit is answered 413."""
         if scope["type"] != "http" or scope["path"].startswith(UPLOAD_PREFIX):
             await self._app(scope, receive, send)
             return

@@ -128,7 +128,7 @@ Admin = Annotated[Who, Depends(_who_with("admin"))]
 
 
 def base_url(request: Request, settings: Settings) -> str:
-    """Where links begin, without a slash at the end: the public address, else the request's host."""
+    """Where links begin, without a last slash: the public address, else the request's host."""
     if settings.public_url is not None:
         return settings.public_url.rstrip("/")
     return f"{request.url.scheme}://{request.headers.get('host', request.url.netloc)}"

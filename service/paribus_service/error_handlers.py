@@ -163,7 +163,13 @@ def install(app: FastAPI) -> None:
 
     def unexpected(request: Request, error: Exception) -> JSONResponse:
         request_id = new_id(12)
-        log.error("request %s %s failed [%s]", request.method, request.url.path, request_id, exc_info=error)
+        log.error(
+            "request %s %s failed [%s]",
+            request.method,
+            request.url.path,
+            request_id,
+            exc_info=error,
+        )
         detail = f"something unexpected went wrong; the service's log has it under {request_id}"
         return problem(request, 500, "internal_error", detail, request_id=request_id)
 

@@ -1,6 +1,6 @@
 """What can go wrong in the service.
 
-ServiceError                  knows facts, and no status codes: one table in `error_handlers` maps them
+ServiceError                  knows facts; one table in `error_handlers` maps them to a status
 ├── NotFound                  no such sweep, run, agent …; `kind` and `key` say which
 ├── AlreadyExists             an id that is taken
 ├── IllegalTransition         the verb does not fit the state; `legal` lists those that do
@@ -13,7 +13,7 @@ ServiceError                  knows facts, and no status codes: one table in `er
 ├── IdempotencyMismatch       an Idempotency-Key used again for another request
 ├── BodyTooLarge              over the limit; `limit_bytes`
 ├── UnsupportedBody           a content type that the route does not take
-├── SignatureInvalid          an upload or download address that we did not sign, or whose time is over
+├── SignatureInvalid          an address for bytes that we did not sign, or that has expired
 ├── ServiceBusy               try again: the database is locked or stopping
 ├── NotReady                  the service runs and cannot store anything now
 ├── StorageFull               the disk took no more; nothing of the request was stored
@@ -216,7 +216,7 @@ class NotReady(ServiceError):
 
 
 class StorageFull(ServiceError):
-    """The disk took no more. Nothing of the request was stored; what was stored before is whole."""
+    """The disk took no more. Nothing of the request was stored; what was there is whole."""
 
     code = "storage_full"
 
@@ -254,8 +254,8 @@ class DatabaseNewer(StartRefused):
 
     def __init__(self, url: str, revision: str) -> None:
         super().__init__(
-            f"the database {url} has schema revision {revision}, which this release does not know: "
-            "it was written by a newer one. Install that release, or name another data directory"
+            f"the database {url} has schema revision {revision}, which this release does not "
+            "know: a newer one wrote it. Install that release, or name another data directory"
         )
         self.revision = revision
 

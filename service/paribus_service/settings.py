@@ -41,7 +41,8 @@ class Settings(BaseSettings):
         None, description="SQLAlchemy URL; by default SQLite in the data directory."
     )
     files_url: str | None = Field(
-        None, description="Where run files and artifacts go; by default `files/` in the data directory."
+        None,
+        description="Where run files and artifacts go; by default `files/` in the data directory.",
     )
     dev: bool = Field(
         False,
@@ -66,9 +67,7 @@ class Settings(BaseSettings):
     max_upload_bytes: int = Field(
         5 * 2**30, gt=0, description="Largest single file that is taken in."
     )
-    max_config_bytes: int = Field(
-        16 * 2**20, gt=0, description="Largest sweep config."
-    )
+    max_config_bytes: int = Field(16 * 2**20, gt=0, description="Largest sweep config.")
     max_trials: int = Field(
         10_000, gt=0, description="Largest number of trials that one sweep may expand to."
     )
@@ -80,41 +79,46 @@ class Settings(BaseSettings):
     agent_timeout_seconds: float = Field(
         150.0,
         gt=0,
-        description="An agent that was silent for so long is gone. It asks every 5 seconds, and one "
-        "request may hang for 60 and wait as long before the next.",
+        description="An agent that was silent for so long is gone. It asks every 5 seconds, and "
+        "one request may hang for 60 and wait as long before the next.",
     )
     run_timeout_seconds: float = Field(
         300.0,
         gt=0,
-        description="A run that neither reported nor was listed for so long is interrupted. Clients "
-        "report every 30 seconds; retries stretch that to 60 + 180.",
+        description="A run that neither reported nor was listed for so long is interrupted. "
+        "Clients report every 30 seconds; retries stretch that to 60 + 180.",
     )
     quiet_seconds: float = Field(
         20.0,
         gt=0,
-        description="A run that its agent stopped listing has certainly ended once it was silent for "
-        "so long; a client sends its last rows within 15.",
+        description="A run that its agent stopped listing has certainly ended once it was "
+        "silent for so long; a client sends its last rows within 15.",
     )
     stop_escalation_seconds: float = Field(
         60.0,
         ge=0,
-        description="A run asked to stop by its own connection is stopped by its agent after so long.",
+        description="A run asked to stop by its own connection is stopped by its agent after "
+        "so long.",
     )
     max_hand_outs: int = Field(
         3,
         gt=0,
-        description="How often a run that never started is handed to its agent before it counts as failed.",
+        description="How often a run that never started is handed to its agent before it "
+        "counts as failed.",
     )
     agent_failure_limit: int = Field(
         3, gt=0, description="Failed runs in a row after which an agent is told to stop."
     )
     retry_failed: int = Field(
-        1, ge=0, description="How often a failed trial is queued again, where the sweep says nothing."
+        1,
+        ge=0,
+        description="How often a failed trial is queued again, where the sweep says nothing.",
     )
     retry_interrupted: int = Field(
         3,
         ge=0,
-        description="How often an interrupted trial is queued again, where the sweep says nothing.",
+        description="How often an interrupted trial is queued again, where the sweep says "
+        "nothing.",
     )
     watchdog_interval_seconds: float = Field(
         5.0, gt=0, description="How often the watchdog looks for lost agents and runs."

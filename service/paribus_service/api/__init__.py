@@ -1,0 +1,1 @@
+"""REST, in our own words: parse, call, answer."""

@@ -1,0 +1,1 @@
+"""Server-rendered pages, on W&B's own paths."""

@@ -1,0 +1,1 @@
+"""What the service does: no HTTP, no SQL of its own."""

@@ -6,9 +6,38 @@ from paribus_service.errors import InvalidRequest
 
 # First path segments of our own pages and routes (DESIGN 6): no entity may be called so.
 RESERVED = frozenset(
-    """api static graphql files artifacts artifactsV2 storage authorize login logout healthz readyz
-    metrics openapi.json docs redoc favicon.ico robots.txt figures events compare hosts projects
-    sweeps runs agents settings library about help""".split()
+    [
+        "api",
+        "static",
+        "graphql",
+        "files",
+        "artifacts",
+        "artifactsV2",
+        "storage",
+        "authorize",
+        "login",
+        "logout",
+        "healthz",
+        "readyz",
+        "metrics",
+        "openapi.json",
+        "docs",
+        "redoc",
+        "favicon.ico",
+        "robots.txt",
+        "figures",
+        "events",
+        "compare",
+        "hosts",
+        "projects",
+        "sweeps",
+        "runs",
+        "agents",
+        "settings",
+        "library",
+        "about",
+        "help",
+    ]
 )
 _PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.\- ]{0,127}")
 
@@ -21,7 +50,9 @@ def check(kind: str, name: str) -> str:
     """
     if kind == "entity" and name in RESERVED:
         raise InvalidRequest.one(
-            f"/{kind}", f"{name!r} is a path of the service itself: choose another {kind}", code="reserved"
+            f"/{kind}",
+            f"{name!r} is a path of the service itself: choose another {kind}",
+            code="reserved",
         )
     if not _PATTERN.fullmatch(name):
         raise InvalidRequest.one(

@@ -224,9 +224,7 @@ def _says_it_runs(run: Run, told: RunUpsert, *, inserted: bool) -> bool:
     return inserted and told.config_text is not None and "_wandb" in run.config
 
 
-def _begin(
-    session: Session, run: Run, told: RunUpsert, *, inserted: bool, now: datetime
-) -> None:
+def _begin(session: Session, run: Run, told: RunUpsert, *, inserted: bool, now: datetime) -> None:
     """A fresh session of the client: the run is under way.
 
     A client that starts an ended run anew without resuming it overwrites it, as W&B documents; its
@@ -267,8 +265,10 @@ def record(
     """
     if run.deleted_at is not None:
         raise NotFound("run", run.path, hint="it was deleted")
-    if token is not None and token != run.process_token and (
-        token in run.superseded_tokens or run.process_token is not None
+    if (
+        token is not None
+        and token != run.process_token
+        and (token in run.superseded_tokens or run.process_token is not None)
     ):
         raise Superseded(run.path)
     _write(session, run, report)

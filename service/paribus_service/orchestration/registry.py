@@ -7,6 +7,8 @@ from datetime import datetime
 from typing import Any
 
 import yaml
+from paribus_sweeps.design.confounding import MovedTogether, moved_together_by_design
+from paribus_sweeps.design.price import Price, price
 from sqlalchemy.orm import Session
 
 from paribus_service.errors import AlreadyExists, IllegalTransition, InvalidRequest
@@ -23,14 +25,12 @@ from paribus_service.store.states import (
     TrialState,
 )
 from paribus_service.store.tables import Sweep, Trial
-from paribus_sweeps.design.confounding import MovedTogether, moved_together_by_design
 from paribus_sweeps.design.grids import Trial as PlannedTrial
 from paribus_sweeps.design.grids import count, expand
-from paribus_sweeps.design.price import Price, price
 from paribus_sweeps.design.search_space import factors_of
 from paribus_sweeps.factors import Factor
 from paribus_sweeps.programs import ProgramSchema, shipped
-from paribus_sweeps.spec import SweepSpec
+from paribus_sweeps.spec import Retry, SweepSpec
 
 DEFAULT_PROJECT = "uncategorized"  # W&B's own name for runs and sweeps that name none
 
@@ -91,7 +91,7 @@ def plan(session: Session, config: Mapping[str, Any] | str, *, settings: Setting
         spec=spec,
         factors=factors,
         trials=planned,
-        expected_trials=spec.run_cap if spec.method == "random" else count(spec),
+        expected_trials=count(spec, limit=settings.max_trials),
         price=price(spec, planned, schema) if schema is not None and planned else None,
         moved_together=moved_together_by_design(factors, planned),
         schema=schema,
@@ -133,6 +133,7 @@ def register(
     if sweep_store.find_sweep(session, sweep_id) is not None:
         raise AlreadyExists("sweep", sweep_id)
     home = projects.ensure_project(session, entity, project_name, now=now)
+    retry = _retry(spec, settings)
     sweep = Sweep(
         id=sweep_id,
         project_id=home.id,
@@ -151,10 +152,8 @@ def register(
         expected_trials=made.expected_trials,
         trial_counts={},
         search_seed=random.SystemRandom().getrandbits(53),
-        retry_failed=spec.retry.failed if spec.retry else settings.retry_failed,
-        retry_interrupted=(
-            spec.retry.interrupted if spec.retry else settings.retry_interrupted
-        ),
+        retry_failed=retry.failed,
+        retry_interrupted=retry.interrupted,
         resumable=made.schema is not None and made.schema.resumable,
         warnings=list(spec.warnings),
         created_by=created_by,
@@ -169,6 +168,12 @@ def register(
         search.add_trial(session, sweep, planned, now=now)
     session.flush()
     return sweep
+
+
+def _retry(spec: SweepSpec, settings: Settings) -> Retry:
+    if "retry" in spec.config:
+        return spec.retry
+    return Retry(failed=settings.retry_failed, interrupted=settings.retry_interrupted)
 
 
 def stored_factor(factor: Factor) -> dict[str, Any]:
@@ -193,7 +198,9 @@ def _client_config(made: Plan) -> str:
     for factor in made.factors:
         for key in factor.keys:
             if key not in parameters and "." not in key:
-                parameters[key] = {"values": _distinct(level.values[key] for level in factor.levels)}
+                parameters[key] = {
+                    "values": _distinct(level.values[key] for level in factor.levels)
+                }
     config["parameters"] = parameters
     return yaml.safe_dump(config, sort_keys=False, allow_unicode=True)
 
@@ -286,9 +293,7 @@ def retry_one(session: Session, trial: Trial, *, now: datetime, reason: str) -> 
     sweep = sweep_store.get_sweep(session, trial.sweep_id)
     retriable = (TrialState.FAILED, TrialState.INTERRUPTED, TrialState.STOPPED)
     if trial.state not in retriable or sweep.state == SweepState.CANCELLED:
-        raise IllegalTransition(
-            "trial", trial.id, state=trial.state, verb="retry", legal=()
-        )
+        raise IllegalTransition("trial", trial.id, state=trial.state, verb="retry", legal=())
     trials.retry_trial(session, trial, now=now, reason=reason)
     if sweep.state in SWEEP_ENDED:
         _move(session, sweep, SweepState.RUNNING, now=now, reason=reason)
@@ -390,13 +395,13 @@ def replace_config(
 
     Raises:
         InvalidSpec: The config cannot be a sweep.
-        InvalidRequest: A trial was handed out already: its setting would no longer be the sweep's.
+        InvalidRequest: A trial was handed out already.
     """
     if any(t.attempts for t in sweep_store.list_trials(session, sweep.id)):
         raise InvalidRequest.one(
             "/config",
-            f"sweep {sweep.id} has started, and its trials keep their settings: changing a started "
-            "sweep is not offered yet",
+            f"sweep {sweep.id} has started, and its trials keep their settings: changing a "
+            "started sweep is not offered yet",
             code="not_offered",
             hint="register a new sweep with this config",
         )

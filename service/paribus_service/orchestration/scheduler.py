@@ -71,9 +71,7 @@ def create_agent(
     )
     session.add(agent)
     session.flush()
-    events.note(
-        session, "agent.created", now=now, sweep_id=sweep.id, agent_id=agent.id, host=host
-    )
+    events.note(session, "agent.created", now=now, sweep_id=sweep.id, agent_id=agent.id, host=host)
     return agent
 
 
@@ -142,7 +140,7 @@ def end_dropped_run(session: Session, run: Run, *, now: datetime, settings: Sett
     it ended was cut off; its last rows may still be under way for some seconds.
     """
     if run.state == RunState.CREATED and run.started_at is None:
-        reason = "its process ended before it reported: does the program import and call wandb.init?"
+        reason = "its process ended before it reported: does the program call wandb.init?"
         trials.end_run(session, run, RunState.FAILED, now=now, reason=reason)
         return
     last_sign = max(run.heartbeat_at, run.dropped_at or run.heartbeat_at)
@@ -195,7 +193,9 @@ def _next_order(
 
 def _dismiss(session: Session, agent: Agent, *, now: datetime) -> Command:
     agent.state = AgentState.STOPPING
-    agent.reason = f"its last {agent.failures_in_a_row} runs failed: look at this host, then start it again"
+    agent.reason = (
+        f"its last {agent.failures_in_a_row} runs failed: look at this host, then start it again"
+    )
     events.note(
         session,
         "agent.stopping",
@@ -211,7 +211,10 @@ def _hand_out_again(
     session: Session, sweep: Sweep, run: Run, *, now: datetime, settings: Settings
 ) -> Command | None:
     if run.handed_out >= settings.max_hand_outs:
-        reason = f"handed out {run.handed_out} times and never started: does the command run on this host?"
+        reason = (
+            f"handed out {run.handed_out} times and never started: "
+            "does the command run on this host?"
+        )
         trials.end_run(session, run, RunState.FAILED, now=now, reason=reason)
         return None
     run.handed_out += 1
@@ -365,5 +368,3 @@ def forget_lost_agent(session: Session, agent: Agent, *, now: datetime, reason: 
     for run in run_store.live_runs_of_agent(session, agent.id):
         if run.state == RunState.CREATED:
             trials.give_back(session, run, now=now, reason=f"its agent is gone: {reason}")
-
-

@@ -14,7 +14,7 @@ from paribus_service.store import sweeps as sweep_store
 from paribus_service.store.states import TrialState
 from paribus_service.store.tables import Sweep, Trial
 from paribus_sweeps.design.grids import Trial as PlannedTrial
-from paribus_sweeps.design.search_space import draw
+from paribus_sweeps.design.grids import drawn_trial
 from paribus_sweeps.spec import SweepSpec
 
 
@@ -25,9 +25,10 @@ def next_trial(session: Session, sweep: Sweep, *, now: datetime) -> Trial | None
     number = sweep_store.next_trial_number(session, sweep.id)
     if sweep.run_cap is not None and number >= sweep.run_cap:
         return None
-    args = draw(SweepSpec.from_config(sweep.config), number, sweep.search_seed)
-    planned = PlannedTrial(number=number, setting={}, replicate={}, args=args)
-    return add_trial(session, sweep, planned, now=now)
+    planned = drawn_trial(SweepSpec.from_config(sweep.config), number, sweep.search_seed)
+    trial = add_trial(session, sweep, planned, now=now)
+    session.flush()
+    return trial
 
 
 def add_trial(session: Session, sweep: Sweep, planned: PlannedTrial, *, now: datetime) -> Trial:

@@ -21,7 +21,7 @@ class Signer:
         """`value` (JSON) as a text for addresses and cookies that only this service can make."""
         return self._serializer(purpose).dumps(value)
 
-    def read(self, purpose: str, signed: str, *, max_age_seconds: float) -> Any:
+    def read(self, purpose: str, signed: str, *, max_age_seconds: int) -> Any:
         """The value in a signed text.
 
         Raises:
@@ -30,9 +30,13 @@ class Signer:
         try:
             return self._serializer(purpose).loads(signed, max_age=max_age_seconds)
         except SignatureExpired as error:
-            raise SignatureInvalid(f"this {purpose} address has expired; ask for a new one") from error
+            raise SignatureInvalid(
+                f"this {purpose} address has expired; ask for a new one"
+            ) from error
         except BadSignature as error:
-            raise SignatureInvalid(f"this {purpose} address was not made by this service") from error
+            raise SignatureInvalid(
+                f"this {purpose} address was not made by this service"
+            ) from error
 
     def _serializer(self, purpose: str) -> URLSafeTimedSerializer:
         return URLSafeTimedSerializer(self._secret, salt=f"paribus.{purpose}")

@@ -90,7 +90,12 @@ def start_run(session: Session, run: Run, *, now: datetime) -> None:
         run.stop_requested_at = run.stop_reason = None
     run.heartbeat_at = run.updated_at = now
     events.note(
-        session, "run.running", now=now, run_id=run.id, trial_id=run.trial_id, sweep_id=run.sweep_id
+        session,
+        "run.running",
+        now=now,
+        run_id=run.id,
+        trial_id=run.trial_id,
+        sweep_id=run.sweep_id,
     )
     if run.trial_id is not None:
         _start_trial(session, run, now=now)

@@ -33,7 +33,9 @@ Job = Callable[[Session], Any]
 MAX_JOBS_PER_COMMIT = 256  # measured gain levels off near 100 rows a commit (ENGINES 6)
 
 
-def make_engine(url: str, *, busy_timeout_seconds: float = 30.0, synchronous: str = "NORMAL") -> Engine:
+def make_engine(
+    url: str, *, busy_timeout_seconds: float = 30.0, synchronous: str = "NORMAL"
+) -> Engine:
     """An engine for `url`; SQLite gets the pragmas that this module promises."""
     is_sqlite = url.startswith("sqlite")
     arguments = {"timeout": busy_timeout_seconds, "check_same_thread": False} if is_sqlite else {}

@@ -36,7 +36,14 @@ def write_lines(
 ) -> None:
     """Write (line number, `_step` or None, text); what stands at a number already is replaced."""
     rows = [
-        {"run_pk": run_pk, "session": run_session, "stream": int(stream), "line": i, "step": step, "text": text}
+        {
+            "run_pk": run_pk,
+            "session": run_session,
+            "stream": int(stream),
+            "line": i,
+            "step": step,
+            "text": text,
+        }
         for i, step, text in lines
     ]
     if rows:

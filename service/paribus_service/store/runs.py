@@ -217,7 +217,7 @@ def scalars(
 
 
 def lookup(values: Mapping[str, Any], key: str) -> Any:
-    """The value at a key: the literal key first, then `a.b` as a path; None where there is none."""
+    """The value at a key: the literal key first, then `a.b` as a path; None if there is none."""
     if key in values:
         return values[key]
     head, dot, rest = key.partition(".")

@@ -148,9 +148,9 @@ def list_agents(
 
 
 def silent_agents(session: Session, *, since: datetime) -> Sequence[Agent]:
-    """Agents that should be there and were last heard before `since`."""
+    """Agents that should be there and were last heard at `since` or before."""
     return session.scalars(
-        select(Agent).where(Agent.state != AgentState.GONE, Agent.heartbeat_at < since)
+        select(Agent).where(Agent.state != AgentState.GONE, Agent.heartbeat_at <= since)
     ).all()
 
 
@@ -175,6 +175,4 @@ def gpus_of_trials(session: Session, sweep_id: str) -> dict[str, str]:
 def move_future_heartbeats(session: Session, *, now: datetime) -> None:
     """After a clock went back: nobody was heard from in the future."""
     for table in (Agent, Run):
-        session.execute(
-            update(table).where(table.heartbeat_at > now).values(heartbeat_at=now)
-        )
+        session.execute(update(table).where(table.heartbeat_at > now).values(heartbeat_at=now))

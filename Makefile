@@ -1,0 +1,57 @@
+# Paribus. `make help` lists what there is.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+# 2 workers: each test process may hold a torch and a service
+WORKERS ?= 2
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test test-deps test-all check format docs openapi up clean
+
+help: ## list the targets
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
+
+install: $(VENV)/.ready ## set up the virtual environment
+
+# torch first and pinned: anything else that asks for it then finds it there
+$(VENV)/.ready: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Paribus needs Python 3.11 or newer: make PYTHON=python3.12 …")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet -c constraints.txt torch
+	$(BIN)/pip install --quiet -c constraints.txt -e '.[service,agent,offline,dev]'
+	@touch $@
+
+demo: install ## the main job from end to end: serve, launch, two agents, best run per factor
+	$(BIN)/python scripts/demo.py
+
+test: install ## the fast suite
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m "not slow"
+
+test-deps: install ## what some tests need beside: Chromium, and an older wandb client
+	scripts/install-chromium.sh
+	scripts/install-old-wandb.sh
+
+test-all: install ## every test, the slow ones too
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
+
+check: install ## format, lint, types, import contracts, generated files, coverage; in the order of speed
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/lint-imports
+	$(BIN)/python scripts/write_docs.py --check
+	$(BIN)/mypy
+	$(BIN)/coverage run -m pytest -q tests/sweeps
+	$(BIN)/coverage report --fail-under=100
+
+format: install ## bring the code into shape
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+docs: install ## write the generated reference pages and schemas anew
+	$(BIN)/python scripts/write_docs.py
+
+up: install ## the service on this machine, for development
+	$(BIN)/paribus serve --dev
+
+clean: ## remove what the demo and the tools left
+	rm -rf .demo .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .coverage
