@@ -22,7 +22,7 @@ def type_names(subschema: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def put_right(value: Any, subschema: Mapping[str, Any]) -> tuple[Any, str | None]:
-    """Return the value in the type that the schema wants, and a warning if its spelling was off."""
+    """Return the value in the type that the schema wants, warned where its spelling was off."""
     types = type_names(subschema)
     if isinstance(value, str) and "string" not in types:
         return _number_from_text(value, types)
