@@ -39,6 +39,11 @@ class MovedTogether:
     """Finished runs (or planned trials) in which it held: all that there were."""
     sentence: str
 
+    @property
+    def factors(self) -> tuple[str, ...]:
+        """Those of `members` that are under study."""
+        return tuple(name for name in self.members if name not in self.blocks)
+
     def as_dict(self) -> dict[str, Any]:
         """Return it as plain JSON."""
         return {**asdict(self), "members": list(self.members), "blocks": list(self.blocks)}
@@ -60,7 +65,7 @@ def moved_together(
     return _facts(factors, [b for b in blocks if any(b in r for r in rows)], rows, "finished run")
 
 
-def moved_together_in_plan(
+def moved_together_by_design(
     factors: Sequence[Factor], trials: Iterable[Trial]
 ) -> tuple[MovedTogether, ...]:
     """Say what the planned trials will not tell apart even if all of them finish."""
