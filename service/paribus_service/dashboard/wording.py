@@ -1,0 +1,107 @@
+"""How values are written on a page: numbers, times, sizes, states."""
+
+import json
+import math
+from datetime import datetime, timedelta
+from typing import Any
+
+from markupsafe import Markup
+
+# Glyph beside each state's word: what is told by colour is told by shape as well. U+FE0E keeps
+# phones from drawing a picture instead.
+GLYPHS = {
+    "registered": "○",
+    "queued": "○",
+    "created": "○",
+    "leased": "◔",
+    "running": "▶\ufe0e",
+    "paused": "‖",
+    "finished": "✓",
+    "stopped": "■",
+    "stopping": "■",
+    "cancelled": "✕",
+    "failed": "✕",
+    "interrupted": "!",
+    "gone": "–",
+}
+_UNITS = ("bytes", "KiB", "MiB", "GiB", "TiB")
+_LONGEST = 400  # characters of one value in a table; the whole one is in REST
+
+
+def number(value: float | None) -> str:
+    """A number as people read it: six significant digits, thousands apart in integers.
+
+    number(0.123456789)  # 0.123457
+    number(12345)        # 12,345
+    number(2e-05)        # 2e-05
+    number(None)         # –
+    """
+    if value is None:
+        return "–"
+    if isinstance(value, float) and not math.isfinite(value):
+        return "NaN" if math.isnan(value) else "∞" if value > 0 else "−∞"
+    if value == int(value) and abs(value) < 1e15:
+        return f"{int(value):,}".replace("-", "−")
+    return f"{value:.6g}".replace("-", "−", 1) if value < 0 else f"{value:.6g}"
+
+
+def plain(value: Any) -> str:
+    """A config or summary value in one line, JSON where it is nested, cut where it is long."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int | float):
+        return number(value)
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}… ({len(text):,} characters)"
+
+
+def when(moment: datetime | None) -> Markup:
+    """A moment in UTC, as a `time` element."""
+    if moment is None:
+        return Markup("–")
+    shown = moment.strftime("%Y-%m-%d %H:%M:%S")
+    return Markup('<time datetime="{}">{} UTC</time>').format(
+        moment.strftime("%Y-%m-%dT%H:%M:%SZ"), shown
+    )
+
+
+def lasted(start: datetime | None, end: datetime | None) -> str:
+    """Time between two moments: 45 s, 3 min 20 s, 2 h 5 min."""
+    if start is None or end is None:
+        return "–"
+    return duration((end - start) / timedelta(seconds=1))
+
+
+def duration(seconds: float) -> str:
+    """A number of seconds in the two largest units that fit."""
+    whole = max(0, round(seconds))
+    if whole < 60:
+        return f"{whole} s"
+    minutes, rest = divmod(whole, 60)
+    if minutes < 60:
+        return f"{minutes} min {rest} s"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours < 48 else f"{hours // 24} d {hours % 24} h"
+
+
+def size(number_of_bytes: int | None) -> str:
+    """A size in binary units."""
+    if number_of_bytes is None:
+        return "–"
+    value, unit = float(number_of_bytes), 0
+    while value >= 1024 and unit < len(_UNITS) - 1:
+        value, unit = value / 1024, unit + 1
+    return f"{value:.0f} {_UNITS[unit]}" if unit == 0 else f"{value:.1f} {_UNITS[unit]}"
+
+
+def chip(state: str, reason: str | None = None) -> Markup:
+    """A state: glyph and word; its reason where the pointer rests."""
+    title = Markup(' title="{}"').format(reason) if reason else Markup("")
+    return Markup('<span class="chip {0}"{1}><span aria-hidden="true">{2}</span> {0}</span>').format(
+        state, title, GLYPHS.get(state, "·")
+    )
+
+
+def counted(count: int, noun: str, plural: str | None = None) -> str:
+    """A number and its noun: 1 run, 2 runs."""
+    return f"{count:,} {noun if count == 1 else plural or noun + 's'}"
