@@ -155,7 +155,7 @@ class _Compiler:
             positive = "$eq" if op == "$ne" else "$in"
             return complement(self._leaf(path, positive, wanted, depth=depth))
         if op in ("$in", "$all"):
-            parts = [self._positive(path, "$eq", each) for each in _listed(op, wanted)]
+            parts = [self._leaf(path, "$eq", each, depth=depth) for each in _listed(op, wanted)]
             return or_(false(), *parts) if op == "$in" else and_(true(), *parts)
         if op == "$exists":
             found = self._positive(path, "$exists", True)
@@ -335,7 +335,7 @@ def _tags(rest: str, op: str, wanted: Any) -> Condition:
         return Run.tags != []
     if op == "$eq" and isinstance(wanted, list) and not rest:
         return Run.tags == wanted
-    tag: Any = func.json_each(Run.tags).table_valued("value", name="tag")
+    tag: Any = func.json_each(Run.tags).table_valued("value", name="tag")  # type: ignore[no-untyped-call]
     if rest:
         holds = tag.c.value == rest if wanted in (True, rest) else false()
     else:
@@ -344,7 +344,7 @@ def _tags(rest: str, op: str, wanted: Any) -> Condition:
 
 
 def _history_key(key: str, op: str) -> Condition:
-    logged: Any = func.json_each(Run.history_keys).table_valued("key", name="logged")
+    logged: Any = func.json_each(Run.history_keys).table_valued("key", name="logged")  # type: ignore[no-untyped-call]
     found = exists(select(1).select_from(logged).where(logged.c.key == key).correlate(Run))
     return found if op == "$exists" else false()
 
