@@ -134,15 +134,21 @@ class FactorOut(Answer):
 
 
 class MovedTogetherOut(Answer):
-    """Factors that cannot be told apart, as a sentence."""
+    """Factors that cannot be told apart, and why."""
 
-    factors: list[str]
+    kind: Literal["constant", "always_together", "decided_by"]
+    members: list[str]
+    """The factors and blocks concerned; of `decided_by`, the deciding one first."""
+    blocks: list[str]
+    """Those of `members` that are blocks and no factors."""
+    count: int
+    """Planned trials, or finished runs, in which it holds: all that there are."""
     sentence: str
 
     @classmethod
     def of(cls, found: MovedTogether) -> "MovedTogetherOut":
         """The body for factors that moved together."""
-        return cls(factors=list(found.factors), sentence=found.sentence)
+        return cls.model_validate(found.as_dict())
 
 
 class FactorsOut(Answer):

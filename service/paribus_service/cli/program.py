@@ -1,0 +1,131 @@
+"""The commands and their options.
+
+What a command does stands in a module of its own that is imported when it is called: `--help`
+and the commands that speak HTTP must not wait for FastAPI, SQLAlchemy and scipy.
+"""
+
+from importlib import import_module
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+app = typer.Typer(
+    help="Launches W&B sweeps and says which factor made the difference.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+keys = typer.Typer(
+    no_args_is_help=True, help="Make, list and revoke keys, in the database itself."
+)
+database = typer.Typer(no_args_is_help=True, help="The service's database.")
+app.add_typer(keys, name="keys")
+app.add_typer(database, name="db")
+
+DataDir = Annotated[
+    Path | None,
+    typer.Option("--data-dir", help="Directory of the database and of run files."),
+]
+
+
+def main() -> None:
+    """Run the command line."""
+    app()
+
+
+def _module(name: str) -> Any:
+    return import_module(f"paribus_service.cli.{name}")
+
+
+@app.command()
+def serve(
+    host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
+    port: Annotated[
+        int | None, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes a free one.")
+    ] = None,
+    data_dir: DataDir = None,
+    public_url: Annotated[
+        str | None,
+        typer.Option(help="Address under which people and agents reach it, for links."),
+    ] = None,
+    dev: Annotated[
+        bool | None,
+        typer.Option("--dev", help="Development mode, on loopback only: asks nobody for a key."),
+    ] = None,
+    ready_file: Annotated[
+        Path | None,
+        typer.Option(
+            help="Write address, process id and the first key there as JSON once it is ready."
+        ),
+    ] = None,
+) -> None:
+    """Start the service. Options win over PARIBUS_… variables."""
+    chosen = {
+        "host": host,
+        "port": port,
+        "data_dir": data_dir,
+        "public_url": public_url,
+        "dev": dev,
+    }
+    _module("serve").serve(
+        {name: value for name, value in chosen.items() if value is not None},
+        ready_file=ready_file,
+    )
+
+
+AsJson = Annotated[bool, typer.Option("--json", help="Answer as JSON.")]
+
+
+def _local(data_dir: Path | None) -> dict[str, Any]:
+    return {} if data_dir is None else {"data_dir": data_dir}
+
+
+@keys.command("create")
+def create_key(
+    name: Annotated[str, typer.Option(help="What it is for: shown in lists and as author.")],
+    scope: Annotated[
+        list[str] | None,
+        typer.Option(help="What it may: read, submit, agent, admin; several times for several."),
+    ] = None,
+    entity: Annotated[
+        str | None, typer.Option(help="Where its sweeps and runs go when they name no entity.")
+    ] = None,
+    expires_days: Annotated[
+        float | None, typer.Option(min=0, help="Days after which it ends; never by default.")
+    ] = None,
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Make a key and print it, once; by default one that may read, submit and run agents."""
+    _module("local").create(
+        _local(data_dir),
+        name=name,
+        scopes=scope or ["read", "submit", "agent"],
+        entity=entity,
+        expires_days=expires_days,
+        as_json=as_json,
+    )
+
+
+@keys.command("list")
+def list_keys(data_dir: DataDir = None, as_json: AsJson = False) -> None:
+    """Show every key by its first characters, its scopes and its last use."""
+    _module("local").list_all(_local(data_dir), as_json=as_json)
+
+
+@keys.command("revoke")
+def revoke_key(
+    key: Annotated[str, typer.Argument(help="Its id, or its first characters as listed.")],
+    data_dir: DataDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """End a key; a running service takes it for at most five seconds more."""
+    _module("local").revoke(_local(data_dir), key, as_json=as_json)
+
+
+@database.command("upgrade")
+def upgrade_database(data_dir: DataDir = None) -> None:
+    """Bring the database to this release's schema; `serve` does it by itself."""
+    _module("local").upgrade(_local(data_dir))
