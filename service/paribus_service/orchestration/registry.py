@@ -7,8 +7,6 @@ from datetime import datetime
 from typing import Any
 
 import yaml
-from paribus_sweeps.design.confounding import MovedTogether, moved_together_by_design
-from paribus_sweeps.design.price import Price, price
 from sqlalchemy.orm import Session
 
 from paribus_service.errors import AlreadyExists, IllegalTransition, InvalidRequest
@@ -25,8 +23,10 @@ from paribus_service.store.states import (
     TrialState,
 )
 from paribus_service.store.tables import Sweep, Trial
+from paribus_sweeps.design.confounding import MovedTogether, moved_together_by_design
 from paribus_sweeps.design.grids import Trial as PlannedTrial
 from paribus_sweeps.design.grids import count, expand
+from paribus_sweeps.design.price import Price, price
 from paribus_sweeps.design.search_space import factors_of
 from paribus_sweeps.factors import Factor
 from paribus_sweeps.programs import ProgramSchema, shipped
@@ -45,7 +45,7 @@ class Plan:
     """Every trial of a design or grid; empty for a search, whose trials are drawn one by one."""
     expected_trials: int | None
     price: Price | None
-    """None where the program's parameters are not known well enough to say."""
+    """None for a search, whose trials are not known beforehand."""
     moved_together: tuple[MovedTogether, ...]
     """Factors that this plan can never tell apart."""
     schema: ProgramSchema | None
@@ -92,7 +92,7 @@ def plan(session: Session, config: Mapping[str, Any] | str, *, settings: Setting
         factors=factors,
         trials=planned,
         expected_trials=count(spec, limit=settings.max_trials),
-        price=price(spec, planned, schema) if schema is not None and planned else None,
+        price=price(spec, planned, schema) if planned else None,
         moved_together=moved_together_by_design(factors, planned),
         schema=schema,
     )

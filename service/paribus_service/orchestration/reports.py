@@ -5,8 +5,6 @@ import json
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from paribus_sweeps.analysis.best_runs import best_per_factor
-from paribus_sweeps.design.confounding import moved_together
 from sqlalchemy.orm import Session
 
 from paribus_service.errors import InvalidRequest, nearest
@@ -15,11 +13,14 @@ from paribus_service.store import runs as run_store
 from paribus_service.store import sweeps as sweep_store
 from paribus_service.store.states import RunState
 from paribus_service.store.tables import Run, Sweep, Trial
+from paribus_sweeps.analysis.best_runs import Goal, best_per_factor
+from paribus_sweeps.design.confounding import moved_together
 from paribus_sweeps.factors import Factor, Level, level_label
 from paribus_sweeps.runs import Run as AnalysedRun
+from paribus_sweeps.spec.designs import DEFAULT_BLOCKS
 
 RunUrl = Callable[[Run], str]
-GOALS = ("minimize", "maximize")
+GOALS: tuple[Goal, ...] = ("minimize", "maximize")
 
 
 def best(
@@ -29,6 +30,7 @@ def best(
     response: str | None = None,
     goal: str | None = None,
     factor_names: Sequence[str] = (),
+    bins: int | None = None,
     run_url: RunUrl,
 ) -> dict[str, Any]:
     """Best run per factor: for each level of each, which run, and what could not be ranked.
@@ -39,6 +41,7 @@ def best(
         response: Summary key that runs are ranked by; the sweep's metric by default.
         goal: `minimize` or `maximize`; the metric's own by default.
         factor_names: Only these factors; all by default.
+        bins: Quantile bins for continuous factors; none by default.
         run_url: Where a run's page is.
 
     Raises:
@@ -48,8 +51,10 @@ def best(
     response = _response(sweep, response)
     goal = _goal(session, sweep, response, goal)
     runs = analysed_runs(session, sweep, factors_of_sweep(sweep), response, run_url=run_url)
-    together = moved_together(factors_of_sweep(sweep), [run for run in runs if run.is_finished])
-    answer = best_per_factor(runs, factors, response=response, goal=goal, together=together)
+    together = moved_together(factors_of_sweep(sweep), runs, blocks=_blocks(sweep))
+    answer = best_per_factor(
+        runs, factors, response=response, goal=goal, together=together, bins=bins
+    )
     return {
         "sweep_id": sweep.id,
         "state": sweep.state,
@@ -70,6 +75,13 @@ def factors_of_sweep(sweep: Sweep) -> tuple[Factor, ...]:
         )
         for stored in sweep.factors
     )
+
+
+def _blocks(sweep: Sweep) -> Sequence[str]:
+    """The blocks that the design declares: what differs between runs and is not under study."""
+    design = sweep.config.get("design") or {}
+    declared: Sequence[str] = design.get("blocks", DEFAULT_BLOCKS)
+    return declared
 
 
 def _chosen(factors: tuple[Factor, ...], names: Sequence[str]) -> tuple[Factor, ...]:
@@ -94,20 +106,25 @@ def _response(sweep: Sweep, response: str | None) -> str:
     return chosen
 
 
-def _goal(session: Session, sweep: Sweep, response: str, goal: str | None) -> str:
-    if goal is not None:
-        if goal not in GOALS:
-            raise InvalidRequest.one("?goal", f"{goal!r}: expected {' or '.join(GOALS)}")
-        return goal
-    if response == sweep.metric_name and sweep.metric_goal is not None:
-        return sweep.metric_goal
+def _goal(session: Session, sweep: Sweep, response: str, goal: str | None) -> Goal:
+    if goal is None and response == sweep.metric_name:
+        goal = sweep.metric_goal
+    if goal is None:
+        goal = _published_goal(session, sweep, response)
+    for known in GOALS:
+        if goal == known:
+            return known
+    raise InvalidRequest.one("?goal", f"{goal!r}: expected {' or '.join(GOALS)}")
+
+
+def _published_goal(session: Session, sweep: Sweep, response: str) -> str:
     schema = registry.find_schema(session, sweep.program) if sweep.program else None
-    known = schema.goal_of(response) if schema is not None else None
-    if known is None:
+    told = (schema.responses.get(response) or {}) if schema is not None else {}
+    if "goal" not in told:
         raise InvalidRequest.one(
             "?goal", f"which way is {response!r} better? say goal=minimize or goal=maximize"
         )
-    return known
+    return str(told["goal"])
 
 
 def analysed_runs(
