@@ -16,7 +16,7 @@ from paribus_service import error_handlers
 from paribus_service.api import routes as api_routes
 from paribus_service.body_limit import BodyLimit
 from paribus_service.clock import Clock
-from paribus_service.dashboard import pages
+from paribus_service.dashboard import error_pages, pages
 from paribus_service.dependencies import Services
 from paribus_service.errors import DataDirectoryUnusable
 from paribus_service.orchestration.keys import Doorkeeper
@@ -62,6 +62,7 @@ def create_app(settings: Settings, *, clock: Clock | None = None) -> FastAPI:
         separate_input_output_schemas=False,
     )
     error_handlers.install(app)
+    app.state.error_page = error_pages.error_page
     app.add_middleware(BodyLimit, limit_bytes=settings.max_body_bytes)
     app.include_router(api_routes.router)
     app.include_router(wandb_routes.router)

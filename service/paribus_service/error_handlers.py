@@ -2,7 +2,8 @@
 
 REST answers `application/problem+json` (RFC 9457). W&B's clients read `errors[0].message` of
 GraphQL and `error` elsewhere, and take most 4xx as final: what may pass must be 5xx or 429 there
-(PROTOCOL 4).
+(PROTOCOL 4). A browser that asked for a page gets one: `app.state.error_page`, where it is set,
+answers first, and None from it means that a program asked.
 """
 
 import logging
@@ -12,7 +13,7 @@ from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
 
 from paribus_service import errors
@@ -88,11 +89,12 @@ def problem(
     *,
     problems: Sequence[dict[str, Any]] = (),
     **facts: Any,
-) -> JSONResponse:
-    """A problem+json answer."""
+) -> Response:
+    """A problem+json answer; a page where a browser asked for one."""
+    title = _TITLES.get(status, "Error")
     body = {
         "type": f"urn:paribus:problem:{code}",
-        "title": _TITLES.get(status, "Error"),
+        "title": title,
         "status": status,
         "detail": detail,
         "instance": request.url.path,
@@ -105,10 +107,23 @@ def problem(
         headers["Retry-After"] = RETRY_AFTER_SECONDS[status]
     if status == 401:
         headers["WWW-Authenticate"] = 'Bearer realm="paribus"'
+    error_page = getattr(request.app.state, "error_page", None)
+    if error_page is not None:
+        page: Response | None = error_page(
+            request,
+            status=status,
+            title=title,
+            code=code,
+            detail=detail,
+            problems=problems,
+            headers=headers,
+        )
+        if page is not None:
+            return page
     return JSONResponse(body, status, headers, media_type="application/problem+json")
 
 
-def problem_of(request: Request, error: Exception) -> JSONResponse:
+def problem_of(request: Request, error: Exception) -> Response:
     """The answer to an error of ours."""
     facts: dict[str, Any] = {}
     if isinstance(error, errors.IllegalTransition):
@@ -147,21 +162,21 @@ def problems_of(error: Exception) -> list[dict[str, Any]]:
 def install(app: FastAPI) -> None:
     """Make `app` answer every error in our shape."""
 
-    def ours(request: Request, error: Exception) -> JSONResponse:
+    def ours(request: Request, error: Exception) -> Response:
         return problem_of(request, error)
 
-    def invalid(request: Request, error: Exception) -> JSONResponse:
+    def invalid(request: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)
         problems = [asdict(_field_problem(e)) for e in error.errors()]
         detail = "; ".join(f"{p['pointer']}: {p['message']}" for p in problems)
         return problem(request, 422, "invalid_request", detail, problems=problems)
 
-    def http(request: Request, error: Exception) -> JSONResponse:
+    def http(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
         code = _TITLES.get(error.status_code, "error").lower().replace(" ", "_")
         return problem(request, error.status_code, code, str(error.detail))
 
-    def unexpected(request: Request, error: Exception) -> JSONResponse:
+    def unexpected(request: Request, error: Exception) -> Response:
         request_id = new_id(12)
         log.error(
             "request %s %s failed [%s]",
