@@ -7,7 +7,8 @@ AgentError                   exit code 2 unless a class says otherwise
 ├── DataUnavailable          the reviews cannot be had here; says what to install
 ├── ModelUnavailable         the weights cannot be had here; says what to install
 ├── DeviceUnsuitable         this device cannot do what was asked
-└── CheckpointUnusable       a checkpoint that belongs to another setting
+├── CheckpointUnusable       a checkpoint that belongs to another setting
+└── CannotJoin               the service cannot be asked for a sweep, or refuses
 
 `Preempted` is not an error: it is how a SIGTERM leaves the program (exit code 143).
 """
@@ -71,6 +72,10 @@ class DeviceUnsuitable(AgentError):
 
 class CheckpointUnusable(AgentError):
     """A checkpoint that cannot continue this run."""
+
+
+class CannotJoin(AgentError):
+    """The service cannot be asked which sweep to join, or it refuses."""
 
 
 class Preempted(SystemExit):
