@@ -125,6 +125,11 @@ RESPONSES: dict[str, dict[str, Any]] = {
         "unit": "seconds",
         "description": "Time spent writing checkpoints, over all attempts at the run.",
     },
+    "time/scoring_seconds": {
+        "goal": "minimize",
+        "unit": "seconds",
+        "description": "Time spent scoring the hold-out after the last step.",
+    },
     "time/startup_seconds": {
         "goal": "minimize",
         "unit": "seconds",
