@@ -15,11 +15,16 @@ from paribus_service.store.states import RunState
 from paribus_service.store.tables import Run, Sweep, Trial
 from paribus_sweeps.analysis.best_runs import Goal, best_per_factor
 from paribus_sweeps.design.confounding import moved_together
+from paribus_sweeps.design.matching import matched_pairs
 from paribus_sweeps.factors import Factor, Level, level_label
 from paribus_sweeps.runs import Run as AnalysedRun
 from paribus_sweeps.spec.designs import DEFAULT_BLOCKS
 
 RunUrl = Callable[[Run], str]
+EFFECTS_NOT_OFFERED = (
+    "Whether a difference between levels is more than the noise between seeds is not offered yet: "
+    "a best run is a fact, a best level would be a claim."
+)
 GOALS: tuple[Goal, ...] = ("minimize", "maximize")
 
 
@@ -55,11 +60,15 @@ def best(
     answer = best_per_factor(
         runs, factors, response=response, goal=goal, together=together, bins=bins
     )
+    pairs = matched_pairs(factors_of_sweep(sweep), runs, blocks=_blocks(sweep))
     return {
         "sweep_id": sweep.id,
         "state": sweep.state,
         "data_version": _data_version(response, runs),
         **answer.as_dict(),
+        "matched_pairs": [found.as_dict() for found in pairs],
+        "moved_together": [fact.as_dict() for fact in together],
+        "not_offered": EFFECTS_NOT_OFFERED,
     }
 
 
