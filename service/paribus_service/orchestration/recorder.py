@@ -19,14 +19,20 @@ from typing import Any
 import orjson
 from sqlalchemy.orm import Session
 
-from paribus_service.errors import NotAllowed, NotFound, Superseded
+from paribus_service.errors import (
+    IllegalTransition,
+    NotAllowed,
+    NotFound,
+    NotOfferedHere,
+    Superseded,
+)
 from paribus_service.ids import new_id, new_run_id
 from paribus_service.orchestration import names, trials
-from paribus_service.store import history, projects
+from paribus_service.store import events, history, projects
 from paribus_service.store import runs as run_store
 from paribus_service.store import sweeps as sweep_store
 from paribus_service.store.history import Stream
-from paribus_service.store.states import RUN_LIVE, RunState, TrialState
+from paribus_service.store.states import RUN_ENDED, RUN_LIVE, RunState, TrialState
 from paribus_service.store.tables import Run
 
 SIGINT_EXIT = 255  # wandb's exit code for KeyboardInterrupt (PROTOCOL 8)
@@ -369,6 +375,31 @@ def _outcome(run: Run, code: int) -> tuple[RunState, str | None]:
     if code == SIGINT_EXIT:
         return RunState.INTERRUPTED, "stopped by Ctrl-C or SIGINT (exit code 255)"
     return RunState.FAILED, f"the program ended with exit code {code}"
+
+
+_MAY_BECOME_PENDING = RUN_ENDED - {RunState.FINISHED} | {RunState.RUNNING}
+
+
+def set_state(session: Session, run: Run, word: str, *, now: datetime, reason: str) -> None:
+    """Set a run that no sweep made to `pending` (to be started again) or `failed`.
+
+    Raises:
+        NotOfferedHere: Another state, or a sweep's run: the scheduler decides those.
+        IllegalTransition: The run's state does not allow it.
+    """
+    if word not in ("pending", "failed"):
+        raise NotOfferedHere(f"setting a run to {word!r}", hint="there are 'pending' and 'failed'")
+    if run.trial_id is not None:
+        raise NotOfferedHere("setting the state of a sweep's run", hint="retry its trial instead")
+    allowed = _MAY_BECOME_PENDING if word == "pending" else RUN_LIVE
+    if run.state not in allowed:
+        raise IllegalTransition("run", run.id, state=run.state, verb=f"become {word}", legal=())
+    if word == "failed":
+        trials.end_run(session, run, RunState.FAILED, now=now, reason=reason)
+        return
+    run.state, run.reason, run.exit_code, run.ended_at = RunState.CREATED, reason, None, None
+    run.updated_at = now
+    events.note(session, "run.created", now=now, reason=reason, run_id=run.id)
 
 
 def delete_run(session: Session, run: Run, *, now: datetime) -> None:

@@ -104,6 +104,7 @@ def register(
     *,
     entity: str,
     project: str | None = None,
+    caller_decides: bool = False,
     sweep_id: str | None = None,
     created_by: str | None,
     settings: Settings,
@@ -116,6 +117,7 @@ def register(
         config: A W&B sweep config, with or without `design`: mapping, YAML or JSON text.
         entity: Where the config names none.
         project: Where the config names none (the client's own setting).
+        caller_decides: `entity` and `project` win over the config's, as they do for W&B's client.
         sweep_id: Chosen by the caller, else made.
         created_by: Name of the key.
         settings: For the limits and defaults.
@@ -127,8 +129,12 @@ def register(
     """
     made = plan(session, config, settings=settings)
     spec = made.spec
-    entity = names.check("entity", spec.entity or entity)
-    project_name = names.check("project", spec.project or project or DEFAULT_PROJECT)
+    if caller_decides:
+        entity, project = entity or spec.entity or "", project or spec.project
+    else:
+        entity, project = spec.entity or entity, spec.project or project
+    names.check("entity", entity)
+    project_name = names.check("project", project or DEFAULT_PROJECT)
     sweep_id = sweep_id or new_id()
     if sweep_store.find_sweep(session, sweep_id) is not None:
         raise AlreadyExists("sweep", sweep_id)

@@ -15,6 +15,11 @@ def find_project(session: Session, entity: str, name: str) -> Project | None:
     return session.scalar(select(Project).where(Project.entity == entity, Project.name == name))
 
 
+def get_project(session: Session, project_id: int) -> Project | None:
+    """The project behind a number, or None."""
+    return session.get(Project, project_id)
+
+
 def ensure_project(session: Session, entity: str, name: str, *, now: datetime) -> Project:
     """The project; made when it is missing."""
     project = find_project(session, entity, name)

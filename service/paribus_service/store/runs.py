@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, select, tuple_
+from sqlalchemy import delete, func, select, tuple_
 from sqlalchemy.orm import Session
 
 from paribus_service.errors import NotFound
@@ -97,6 +97,25 @@ def list_runs(
     if limit is not None:
         query = query.limit(limit)
     return session.scalars(query).unique().all()
+
+
+def count_runs(session: Session, *, sweep_id: str) -> int:
+    """Number of a sweep's runs, deleted ones not counted."""
+    query = select(func.count()).where(Run.sweep_id == sweep_id, Run.deleted_at.is_(None))
+    return session.scalar(query) or 0
+
+
+def best_summary_number(
+    session: Session, sweep_id: str, key: str, *, largest: bool
+) -> float | None:
+    """The largest or smallest finite number under a summary key among a sweep's runs."""
+    best = func.max(SummaryValue.number) if largest else func.min(SummaryValue.number)
+    query = (
+        select(best)
+        .join(Run, Run.pk == SummaryValue.run_pk)
+        .where(Run.sweep_id == sweep_id, Run.deleted_at.is_(None), SummaryValue.key == key)
+    )
+    return session.scalar(query)
 
 
 def live_runs_of_agent(session: Session, agent_id: str) -> Sequence[Run]:

@@ -83,6 +83,21 @@ def list_sweeps(
     return session.scalars(query).unique().all()
 
 
+def sweeps_of_project(session: Session, project_id: int) -> Sequence[Sweep]:
+    """All of a project's sweeps, newest first."""
+    query = (
+        select(Sweep)
+        .where(Sweep.project_id == project_id)
+        .order_by(Sweep.created_at.desc(), Sweep.id.desc())
+    )
+    return session.scalars(query).unique().all()
+
+
+def last_heartbeat(session: Session, sweep_id: str) -> datetime | None:
+    """When one of the sweep's agents last asked."""
+    return session.scalar(select(func.max(Agent.heartbeat_at)).where(Agent.sweep_id == sweep_id))
+
+
 def count_sweeps(session: Session, project_id: int) -> int:
     """Number of sweeps in a project."""
     return session.scalar(select(func.count()).where(Sweep.project_id == project_id)) or 0

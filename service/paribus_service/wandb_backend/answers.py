@@ -1,9 +1,10 @@
-"""Answers in the shapes and statuses that W&B's clients understand."""
+"""Answers in the shapes and statuses that W&B's clients understand (PROTOCOL 4)."""
 
 import logging
 from typing import Any
 
 from fastapi import Response
+from starlette.requests import ClientDisconnect
 
 from paribus_service.error_handlers import (
     RETRY_AFTER_SECONDS,
@@ -18,8 +19,10 @@ from paribus_service.wandb_backend.payloads import write_json
 log = logging.getLogger(__name__)
 
 # What may pass must be retried, what cannot work must not: the client retries 409 of UpsertBucket,
-# and takes 400 as a refusal whose message it shows (PROTOCOL 4).
+# and takes 400 as a refusal whose message it shows.
 _GRAPHQL_STATUS = {409: 400, 415: 400, 422: 400}
+# The statuses that end a stream on purpose: wrong key, deleted run, superseded process.
+_STREAM_ENDS = frozenset({401, 403, 404, 410, 413})
 
 
 def json_answer(status: int, body: Any, headers: dict[str, str] | None = None) -> Response:
@@ -34,14 +37,29 @@ def graphql_error(error: Exception) -> Response:
         return json_answer(400, {"errors": found, "data": None})
     status, message, code = _told(error)
     status = _GRAPHQL_STATUS.get(status, status)
-    entry = {
-        "message": message,
-        "extensions": {"code": code, "problems": problems_of(error)},
-    }
-    return json_answer(status, {"errors": [entry], "data": None}, _headers(status))
+    extensions = {"code": code, "problems": problems_of(error)}
+    body = {"errors": [{"message": message, "extensions": extensions}], "data": None}
+    return json_answer(status, body, _headers(status))
+
+
+def stream_error(error: Exception) -> Response:
+    """The answer to a file_stream request that failed: 503 unless the stream must end."""
+    status, message, _ = _told(error)
+    if status not in _STREAM_ENDS:
+        log.warning("a file_stream request is to be sent again: %s", message)
+        status = 503
+    return json_answer(status, {"error": message}, _headers(status))
+
+
+def upload_error(error: Exception) -> Response:
+    """The answer to a PUT that failed."""
+    status, message, _ = _told(error)
+    return json_answer(status, {"error": message}, _headers(status))
 
 
 def _told(error: Exception) -> tuple[int, str, str]:
+    if isinstance(error, ClientDisconnect):  # nobody reads this answer
+        return 503, "the connection ended before the body", "torn"
     status = status_of(error)
     if status != 500:
         return status, str(error), code_of(error)

@@ -1,8 +1,8 @@
 """Bytes in and out by addresses that prove themselves.
 
-A client PUTs files and GETs artifacts without any authorization, so each address carries what it is
-for, signed (PROTOCOL 2 and 11). Bytes are streamed to the file store first; only when they are whole
-and on disk does a row name them. A PUT that is torn leaves nothing, and one that is repeated
+A client PUTs files and GETs artifacts without any authorization, so each address carries what it
+is for, signed (PROTOCOL 2 and 11). Bytes are streamed to the file store first; only when they are
+whole and on disk does a row name them. A PUT that is torn leaves nothing, and one that is repeated
 replaces the same bytes.
 
 Source: wandb 0.31.0, core/internal/filetransfer/file_transfer_default.go.

@@ -15,7 +15,7 @@ case.
 
 import re
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 from graphql import (
     GraphQLAbstractType,
@@ -30,9 +30,11 @@ from graphql import (
     build_schema,
 )
 
+from paribus_service.errors import NotOfferedHere
 from paribus_service.wandb_backend.scalars import SCALARS
 
 Resolver = Callable[..., Any]
+_Function = TypeVar("_Function", bound=Resolver)
 _HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 
 
@@ -48,10 +50,10 @@ class Resolvers:
         self.table: dict[tuple[str, str], Resolver] = {}
         self.kinds: dict[str, Callable[[Any], str]] = {}
 
-    def __call__(self, type_name: str, field: str) -> Callable[[Resolver], Resolver]:
+    def __call__(self, type_name: str, field: str) -> Callable[[_Function], _Function]:
         """Make the decorated function answer `type_name.field`."""
 
-        def register(function: Resolver) -> Resolver:
+        def register(function: _Function) -> _Function:
             self._add(type_name, field, function)
             return function
 
@@ -103,7 +105,23 @@ def make_schema(sdl: str, *tables: Resolvers) -> GraphQLSchema:
                     argument.out_name = snake_case(name)
     for table in tables:
         _put_in_place(schema, table)
+    _refuse_the_rest(schema)
     return schema
+
+
+def _refuse_the_rest(schema: GraphQLSchema) -> None:
+    """A mutation that nobody answers is refused by name; null would read as done."""
+    assert schema.mutation_type is not None
+    for name, field in schema.mutation_type.fields.items():
+        if field.resolve is None:
+            field.resolve = _refusal(name)
+
+
+def _refusal(name: str) -> Resolver:
+    def refuse(*_: Any, **_given: Any) -> None:
+        raise NotOfferedHere(f"W&B's operation {name}")
+
+    return refuse
 
 
 def _put_in_place(schema: GraphQLSchema, table: Resolvers) -> None:

@@ -4,11 +4,14 @@
 """
 
 from paribus_service.wandb_backend.file_upload import Taker
-from paribus_service.wandb_backend.operations import files, viewer
+from paribus_service.wandb_backend.operations import files, projects, runs, sweeps, viewer
 from paribus_service.wandb_backend.resolvers import Resolvers
 
 RESOLVERS: tuple[Resolvers, ...] = (
     files.resolvers,
+    projects.resolvers,
+    runs.resolvers,
+    sweeps.resolvers,
     viewer.resolvers,
 )
 UPLOADS: dict[str, Taker] = {

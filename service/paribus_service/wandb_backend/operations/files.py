@@ -4,13 +4,14 @@ Source: PROTOCOL 11 (wandb 0.31.0, core/api/graphql/createrunfiles.graphql,
 wandb/apis/public/files.py).
 """
 
+import logging
 import mimetypes
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
 from paribus_service.dependencies import SessionDep
-from paribus_service.errors import InvalidRequest, NotFound, Superseded
+from paribus_service.errors import NotFound, Superseded
 from paribus_service.store import files as file_store
 from paribus_service.store import runs as run_store
 from paribus_service.store.files import StoredBlob
@@ -22,6 +23,7 @@ from paribus_service.wandb_backend.operations.places import run_at
 from paribus_service.wandb_backend.resolvers import Resolvers
 
 resolvers = Resolvers()
+log = logging.getLogger(__name__)
 
 _LONGEST_NAME = 1024  # bytes; longer than any path the client makes
 
@@ -39,7 +41,12 @@ def create_run_files(_root: None, context: Context, *, input: dict[str, Any]) ->
 
 
 def _announced(context: Context, run: Run, name: str) -> dict[str, Any]:
-    row = file_store.announce_file(context.session, run, checked_name(name), now=context.now)
+    problem = problem_with(name)
+    if problem is not None:
+        # Without an address the client leaves this file out, and sends the others.
+        log.warning("run %s: file %r is not taken in: %s", run.path, name[:80], problem)
+        return {"id": "", "name": name, "uploadUrl": None, "uploadHeaders": []}
+    row = file_store.announce_file(context.session, run, name, now=context.now)
     return {
         "id": global_id("File", row.id),
         "name": name,
@@ -48,21 +55,15 @@ def _announced(context: Context, run: Run, name: str) -> dict[str, Any]:
     }
 
 
-def checked_name(name: str) -> str:
-    """The name of a run's file: a relative path with slashes that stays inside the run.
-
-    Raises:
-        InvalidRequest: It is none.
-    """
-    parts = name.split("/")
-    bad = not name or "\0" in name or len(name.encode()) > _LONGEST_NAME
-    if bad or name.startswith("/") or any(part in ("", ".", "..") for part in parts):
-        raise InvalidRequest.one(
-            "/files",
-            f"{name[:80]!r} cannot be the name of a run's file: a relative path without '.' or '..' "
-            f"parts, of at most {_LONGEST_NAME} bytes",
-        )
-    return name
+def problem_with(name: str) -> str | None:
+    """Why a text cannot be the name of a run's file, or None: it must stay inside the run."""
+    if not name or "\0" in name:
+        return "it is empty, or holds a zero byte"
+    if len(name.encode("utf-8", "replace")) > _LONGEST_NAME:
+        return f"it is longer than {_LONGEST_NAME} bytes"
+    if any(part in ("", ".", "..") for part in name.split("/")):
+        return "it is no relative path, or has '.' or '..' in it"
+    return None
 
 
 def run_file_url(context: Context, run: Run, name: str) -> str:
