@@ -193,14 +193,17 @@ def _constructed(node: yaml.Node) -> Any:
 
 def _where_and_what(error: yaml.MarkedYAMLError) -> str:
     what = ", ".join(part for part in (error.context, error.problem) if part)
-    mark = error.problem_mark or error.context_mark
-    if mark is None:
-        return f"the YAML cannot be read: {what}"
-    return f"line {mark.line + 1}, column {mark.column + 1}: the YAML cannot be read: {what}"
+    begun = f" (begun at {_spot(error.context_mark)})" if error.context_mark else ""
+    spot = next(_spot(mark) for mark in (error.problem_mark, error.context_mark) if mark)
+    return f"{spot}: the YAML cannot be read: {what}{begun}"
+
+
+def _spot(mark: yaml.Mark) -> str:
+    return f"line {mark.line + 1}, column {mark.column + 1}"
 
 
 def _at(node: yaml.Node) -> str:
-    return f"line {node.start_mark.line + 1}, column {node.start_mark.column + 1}"
+    return _spot(node.start_mark)
 
 
 def _twice(key: str, where: str, node: yaml.Node | None = None) -> InvalidSpec:
