@@ -24,22 +24,39 @@ _SWEEP = {
     SweepState.STOPPED: "FINISHED",
     SweepState.CANCELLED: "CANCELED",
 }
-_ADJECTIVES = tuple(
-    ["amber", "brisk", "calm", "clear", "coral", "crisp", "dawn", "deep", "early", "fair", "fresh", "gentle", "golden", "green", "hazel", "ivory", "jade", "kind", "light", "lively", "lucid", "mellow", "misty", "noble", "olive", "quiet", "rapid", "silver", "soft", "still", "summer"]
-)
-_NOUNS = tuple(
-    ["aspen", "beacon", "birch", "breeze", "brook", "canyon", "cedar", "cliff", "cloud", "comet", "delta", "dune", "ember", "fern", "field", "fjord", "forest", "glade", "harbor", "hill", "island", "lake", "maple", "meadow", "oak", "pine", "pond", "reef", "ridge", "river", "valley", "willow"]
-)
+_ADJECTIVES = (
+    "amber", "brisk", "calm", "clear", "coral", "crisp", "dawn", "deep", "early", "fair",
+    "fresh", "gentle", "golden", "green", "hazel", "ivory", "jade", "kind", "light", "lively",
+    "lucid", "mellow", "misty", "noble", "olive", "quiet", "rapid", "silver", "soft", "still",
+    "summer",
+)  # fmt: skip
+_NOUNS = (
+    "aspen", "beacon", "birch", "breeze", "brook", "canyon", "cedar", "cliff", "cloud",
+    "comet", "delta", "dune", "ember", "fern", "field", "fjord", "forest", "glade", "harbor",
+    "hill", "island", "lake", "maple", "meadow", "oak", "pine", "pond", "reef", "ridge",
+    "river", "valley", "willow",
+)  # fmt: skip
+
+
+def _word(state: RunState, *, announced: bool) -> str:
+    if announced and state == RunState.RUNNING:
+        return "preempting"
+    if announced and state == RunState.INTERRUPTED:
+        return "preempted"
+    return _RUN[state]
+
+
+RUN_STATES: dict[tuple[str, bool], str] = {
+    (state, announced): _word(state, announced=announced)
+    for state in RunState
+    for announced in (False, True)
+}
+"""(our state, announced its own interruption) → W&B's word, for filters and orders too."""
 
 
 def run_state(run: Run) -> str:
     """A run's state as W&B's clients know it."""
-    state = RunState(run.state)
-    if run.preempting and state == RunState.RUNNING:
-        return "preempting"
-    if run.preempting and state == RunState.INTERRUPTED:
-        return "preempted"
-    return _RUN[state]
+    return RUN_STATES[run.state, run.preempting]
 
 
 def sweep_state(sweep: Sweep) -> str:
