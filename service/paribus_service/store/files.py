@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 import anyio
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from paribus_service.errors import BodyTooLarge, NotOfferedHere
@@ -139,3 +139,38 @@ def list_files(session: Session, run: Run) -> Sequence[File]:
     return session.scalars(
         select(File).where(File.run_pk == run.pk, File.blob.is_not(None)).order_by(File.name)
     ).all()
+
+
+def count_files(session: Session, run: Run) -> int:
+    """How many of the run's files have come."""
+    query = select(func.count()).where(File.run_pk == run.pk, File.blob.is_not(None))
+    return session.scalar(query) or 0
+
+
+def page_of_files(
+    session: Session,
+    run: Run,
+    *,
+    names: Sequence[str] = (),
+    pattern: str | None = None,
+    after: str | None = None,
+    limit: int,
+) -> Sequence[File]:
+    """The run's files whose bytes have come, by name, behind the name `after`.
+
+    Args:
+        session: Of the request.
+        run: Whose files.
+        names: Only these; all where none is named.
+        pattern: Only names that are LIKE it, in SQL's sense.
+        after: The last name already seen.
+        limit: At most so many.
+    """
+    query = select(File).where(File.run_pk == run.pk, File.blob.is_not(None))
+    if names:
+        query = query.where(File.name.in_(names))
+    if pattern is not None:
+        query = query.where(File.name.like(pattern))
+    if after is not None:
+        query = query.where(File.name > after)
+    return session.scalars(query.order_by(File.name).limit(limit)).all()

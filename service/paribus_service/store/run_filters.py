@@ -40,6 +40,7 @@ _COMPARISONS: dict[str, Callable[[Any, Any], Any]] = {
     "$lt": operator.lt,
     "$lte": operator.le,
 }
+_WITH_EQUAL: dict[str, Callable[[Any, Any], Any]] = {"$eq": operator.eq, **_COMPARISONS}
 _OPERATORS = frozenset(
     {*_COMPARISONS, "$eq", "$ne", "$in", "$nin", "$exists", "$regex", "$contains", "$not", "$all"}
 )
@@ -306,7 +307,7 @@ def _text(column: Any, op: str, wanted: Any) -> Condition:
     elif op == "$regex":
         condition = column.regexp_match(wanted)
     else:
-        condition = _COMPARISONS.get(op, operator.eq)(column, wanted)
+        condition = _WITH_EQUAL[op](column, wanted)
     return condition
 
 
@@ -315,9 +316,9 @@ def _time(column: Any, op: str, wanted: Any) -> Condition:
         condition: Condition = column.is_not(None)
         return condition
     moment = _moment(wanted)
-    if moment is None or op not in ("$eq", *_COMPARISONS):
+    if moment is None or op not in _WITH_EQUAL:
         return false()
-    found: Condition = _COMPARISONS.get(op, operator.eq)(column, moment)
+    found: Condition = _WITH_EQUAL[op](column, moment)
     return found
 
 
@@ -335,7 +336,7 @@ def _tags(rest: str, op: str, wanted: Any) -> Condition:
         return Run.tags != []
     if op == "$eq" and isinstance(wanted, list) and not rest:
         return Run.tags == wanted
-    tag: Any = func.json_each(Run.tags).table_valued("value", name="tag")  # type: ignore[no-untyped-call]
+    tag: Any = func.json_each(Run.tags).table_valued("value", name="tag")
     if rest:
         holds = tag.c.value == rest if wanted in (True, rest) else false()
     else:
@@ -344,7 +345,7 @@ def _tags(rest: str, op: str, wanted: Any) -> Condition:
 
 
 def _history_key(key: str, op: str) -> Condition:
-    logged: Any = func.json_each(Run.history_keys).table_valued("key", name="logged")  # type: ignore[no-untyped-call]
+    logged: Any = func.json_each(Run.history_keys).table_valued("key", name="logged")
     found = exists(select(1).select_from(logged).where(logged.c.key == key).correlate(Run))
     return found if op == "$exists" else false()
 

@@ -51,6 +51,14 @@ class RunPage:
     has_more: bool
 
 
+def runs_in(
+    *, project_id: int | None = None, sweep_id: str | None = None, agent_id: str | None = None
+) -> list[Condition]:
+    """The runs of a project, a sweep or an agent."""
+    scopes = ((Run.project_id, project_id), (Run.sweep_id, sweep_id), (Run.agent_id, agent_id))
+    return [column == value for column, value in scopes if value is not None]
+
+
 def parse_order(text: str | None) -> list[Term]:
     """`+path`, `-path` or `path`, separated by commas; oldest first where nothing is asked."""
     terms = []

@@ -4,12 +4,26 @@
 """
 
 from paribus_service.wandb_backend.file_upload import Taker
-from paribus_service.wandb_backend.operations import files, projects, runs, sweeps, viewer
+from paribus_service.wandb_backend.operations import (
+    console,
+    file_listing,
+    files,
+    history,
+    projects,
+    run_listing,
+    runs,
+    sweeps,
+    viewer,
+)
 from paribus_service.wandb_backend.resolvers import Resolvers
 
 RESOLVERS: tuple[Resolvers, ...] = (
+    console.resolvers,
+    file_listing.resolvers,
     files.resolvers,
+    history.resolvers,
     projects.resolvers,
+    run_listing.resolvers,
     runs.resolvers,
     sweeps.resolvers,
     viewer.resolvers,

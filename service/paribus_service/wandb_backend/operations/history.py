@@ -1,0 +1,126 @@
+"""A run's history, as its client reads it back: whole, sampled, by key, page by page.
+
+Lines leave as the text that came; only where a client asks for single keys are they parsed, and
+then every number is the one that was logged (NaN and infinities become strings in `JSON`).
+
+Two bounds differ by one: `history(maxStep)` excludes it, `sampledHistory` includes it.
+
+Source: PROTOCOL 13 (wandb 0.31.0, core/internal/runhistoryreader, wandb/apis/public/runs.py).
+"""
+
+import json
+from collections.abc import Iterable, Sequence
+from typing import Any, TypeVar
+
+from paribus_service.errors import InvalidRequest
+from paribus_service.orchestration.recorder import parse_object
+from paribus_service.store import history as lines
+from paribus_service.store.history import Stream
+from paribus_service.store.tables import Run
+from paribus_service.wandb_backend.context import Context
+from paribus_service.wandb_backend.resolvers import Resolvers
+
+resolvers = Resolvers()
+
+_SAMPLES = 500  # what the client asks for by default
+T = TypeVar("T")
+_ABSENT = object()
+
+
+@resolvers("Run", "history")
+def history(
+    run: Run, context: Context, *, samples: int | None, min_step: int | None, max_step: int | None
+) -> list[str]:
+    """Lines with min_step ≤ step < max_step, at most `samples`; without bounds, spread evenly."""
+    count = _SAMPLES if samples is None else max(samples, 0)
+    if min_step is None and max_step is None:
+        return _spread([text for text in lines.iterate_history(context.session, run)], count)
+    rows = lines.history_steps(
+        context.session, run, min_step=min_step, max_step=max_step, limit=count
+    )
+    return [text for _, _, text in rows]
+
+
+@resolvers("Run", "events")
+def events(run: Run, context: Context, *, samples: int | None) -> list[str]:
+    """Lines of system metrics, spread evenly."""
+    rows = lines.read_lines(context.session, run, Stream.EVENTS)
+    return _spread([text for _, text in rows], _SAMPLES if samples is None else max(samples, 0))
+
+
+@resolvers("Run", "sampledHistory")
+def sampled_history(run: Run, context: Context, *, specs: list[str]) -> list[list[dict[str, Any]]]:
+    """For each spec the rows that hold all of its keys, and of them these keys alone."""
+    return [_sampled(context, run, _read_spec(text)) for text in specs]
+
+
+def _read_spec(text: str) -> dict[str, Any]:
+    try:
+        spec = json.loads(text)
+    except ValueError as error:
+        raise InvalidRequest.one(
+            "/specs", f"a spec of sampledHistory is not JSON: {error}"
+        ) from error
+    if not isinstance(spec, dict) or not isinstance(spec.get("keys", []), list):
+        raise InvalidRequest.one("/specs", "a spec of sampledHistory is an object with `keys`")
+    return spec
+
+
+def _sampled(context: Context, run: Run, spec: dict[str, Any]) -> list[dict[str, Any]]:
+    low, high = spec.get("minStep"), spec.get("maxStep")
+    found = lines.history_steps(
+        context.session, run, min_step=low, max_step=None if high is None else high + 1
+    )
+    keys = list(dict.fromkeys(spec.get("keys", [])))
+    rows = list(_rows_with(keys, (text for _, _, text in found)))
+    return _spread(rows, spec.get("samples", _SAMPLES))
+
+
+def _rows_with(keys: Sequence[str], texts: Iterable[str]) -> Iterable[dict[str, Any]]:
+    for text in texts:
+        row = parse_object(text)
+        chosen = {key: value_at(row, key) for key in keys} if keys else row
+        if chosen and _ABSENT not in chosen.values():
+            yield chosen
+
+
+def value_at(row: dict[str, Any], key: str) -> Any:
+    """The value under a key, or under the nested keys that its dots spell; else `_ABSENT`."""
+    if key in row:
+        return row[key]
+    value: Any = row
+    for part in key.split("."):
+        if not isinstance(value, dict) or part not in value:
+            return _ABSENT
+        value = value[part]
+    return value
+
+
+def _spread(rows: list[T], count: int) -> list[T]:
+    """At most `count` rows, evenly spread; the first and the last stay."""
+    if len(rows) <= count:
+        return rows
+    if count <= 1:
+        return rows[-1:] if count else []
+    return [rows[i * (len(rows) - 1) // (count - 1)] for i in range(count)]
+
+
+@resolvers("Run", "parquetHistory")
+def parquet_history(run: Run, context: Context, *, live_keys: list[str]) -> dict[str, Any]:
+    """No parquet files: all rows are live. The client needs to see where they begin and end."""
+    first = lines.history_steps(context.session, run, limit=1)
+    last = lines.last_lines(context.session, run, Stream.HISTORY, 1)
+    texts = dict.fromkeys([*(text for _, _, text in first), *(text for _, text in last)])
+    return {"parquetUrls": [], "liveData": list(_rows_with(live_keys, texts))}
+
+
+@resolvers("Run", "historyKeys")
+def history_keys(run: Run, context: Context) -> dict[str, Any] | None:
+    """Which keys were logged, how often, and the last step: it tells scan_history when to stop."""
+    if run.last_step is None:
+        return None
+    keys = {
+        key: {"typeCounts": [{"type": kind, "count": count}], "monotonic": False}
+        for key, (kind, count, *_) in run.history_keys.items()
+    }
+    return {"sets": [], "keys": keys, "lastStep": run.last_step}
