@@ -84,14 +84,14 @@ class Once:
             request_hash=self.request_hash,
             status=reply.status,
             headers=dict(reply.headers),
-            body=(reply.kept or reply.body).model_dump_json(),
+            body=(reply.kept or reply.body).model_dump_json(by_alias=True),
             now=self.services.clock.now(),
         )
         return _written(reply)
 
 
 def _written(reply: Reply) -> Response:
-    text = reply.body.model_dump_json()
+    text = reply.body.model_dump_json(by_alias=True)
     return Response(text, reply.status, dict(reply.headers), media_type="application/json")
 
 

@@ -1,13 +1,50 @@
 """Every route of REST: live, ready and OpenAPI at the root, all else under /api/v1."""
 
-from fastapi import APIRouter
+import json
+from functools import cache
+from typing import Any
 
-from paribus_service.api import health, sweeps
+from fastapi import APIRouter, Response
 
-API = APIRouter(prefix="/api/v1")
-API.include_router(sweeps.router)
-API.include_router(health.router)
+from paribus_service.api import (
+    fleet,
+    health,
+    keys,
+    not_offered,
+    openapi_document,
+    questions,
+    records,
+    runs,
+    shipped,
+    sweeps,
+    trials,
+    unknown,
+    verbs,
+)
+from paribus_service.api.links import API
+
+offered = APIRouter()
+"""What OpenAPI describes."""
+offered.include_router(health.root)
+# Verbs stand before what they act on: `/sweeps/{id}` would take `/sweeps/x:pause` for an id.
+for _part in (verbs, sweeps, questions, trials, runs, records, fleet, shipped, keys, health):
+    offered.include_router(_part.router, prefix=API)
 
 router = APIRouter()
-router.include_router(health.root)
-router.include_router(API)
+router.include_router(offered)
+router.include_router(not_offered.router, prefix=API)
+
+
+@cache
+def document() -> dict[str, Any]:
+    """OpenAPI's document; written when it is first asked for, since starting must be quick."""
+    return openapi_document.write(offered)
+
+
+@router.get("/openapi.json", include_in_schema=False)
+def openapi() -> Response:
+    """The OpenAPI document."""
+    return Response(json.dumps(document()), media_type="application/json")
+
+
+router.include_router(unknown.router_of(document))

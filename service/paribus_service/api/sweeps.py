@@ -18,7 +18,12 @@ from paribus_service.api.paging import (
     decode,
     page_of,
 )
-from paribus_service.api.parameters import CONFIG_TYPES, content_type, refuse_unknown_parameters
+from paribus_service.api.parameters import (
+    CONFIG_TYPES,
+    JSON_TYPE,
+    content_type,
+    refuse_unknown_parameters,
+)
 from paribus_service.dependencies import (
     BaseUrl,
     Reader,
@@ -61,12 +66,23 @@ async def _config_text(request: Request, services: ServicesDep) -> str:
 ConfigText = Annotated[str, Depends(_config_text)]
 
 
+def _config_schema(kind: str) -> dict[str, str]:
+    return {"type": "object" if kind == JSON_TYPE else "string"}
+
+
 @router.post(
     "/sweeps",
     status_code=201,
     operation_id="register_sweep",
     response_model=SweepOut,
     responses={200: {"model": PlanOut, "description": "With `validate_only=true`."}, **CREATES},
+    openapi_extra={
+        "requestBody": {
+            "required": True,
+            "description": "A W&B sweep config as it is, with or without `design`.",
+            "content": {kind: {"schema": _config_schema(kind)} for kind in CONFIG_TYPES},
+        }
+    },
 )
 def register_sweep(
     config: ConfigText,

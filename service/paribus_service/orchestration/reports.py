@@ -14,7 +14,12 @@ from paribus_service.store import sweeps as sweep_store
 from paribus_service.store.states import RunState
 from paribus_service.store.tables import Run, Sweep, Trial
 from paribus_sweeps.analysis.best_runs import Goal, best_per_factor
-from paribus_sweeps.design.confounding import moved_together
+from paribus_sweeps.design.confounding import (
+    MovedTogether,
+    moved_together,
+    moved_together_by_design,
+)
+from paribus_sweeps.design.grids import Trial as PlannedTrial
 from paribus_sweeps.design.matching import matched_pairs
 from paribus_sweeps.factors import Factor, Level, level_label
 from paribus_sweeps.runs import Run as AnalysedRun
@@ -84,6 +89,13 @@ def factors_of_sweep(sweep: Sweep) -> tuple[Factor, ...]:
         )
         for stored in sweep.factors
     )
+
+
+def planned_together(session: Session, sweep: Sweep) -> tuple[MovedTogether, ...]:
+    """Which factors the sweep's settings cannot tell apart, even if every trial finishes."""
+    rows = sweep_store.list_trials(session, sweep.id)
+    planned = [PlannedTrial(t.number, t.setting, t.replicate, t.args) for t in rows]
+    return moved_together_by_design(factors_of_sweep(sweep), planned)
 
 
 def _blocks(sweep: Sweep) -> Sequence[str]:

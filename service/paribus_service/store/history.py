@@ -110,6 +110,7 @@ def history_steps(
     *,
     min_step: int | None = None,
     max_step: int | None = None,
+    first_line: int = 0,
     limit: int | None = None,
 ) -> Sequence[tuple[int, int | None, str]]:
     """(line number, `_step`, text) with min_step ≤ step < max_step, in the order of lines."""
@@ -119,6 +120,7 @@ def history_steps(
             StreamLine.run_pk == run.pk,
             StreamLine.session == run.session,
             StreamLine.stream == int(Stream.HISTORY),
+            StreamLine.line >= first_line,
         )
         .order_by(StreamLine.line)
     )

@@ -6,12 +6,25 @@ from datetime import datetime
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
+from paribus_service.errors import NotFound
 from paribus_service.store.tables import IdempotencyRecord, Key
 
 
 def find_by_hash(session: Session, key_hash: str) -> Key | None:
     """The key with that hash, revoked or not."""
     return session.scalar(select(Key).where(Key.hash == key_hash))
+
+
+def get_key(session: Session, key_id: str) -> Key:
+    """The key with that id.
+
+    Raises:
+        NotFound: There is none.
+    """
+    key = session.get(Key, key_id)
+    if key is None:
+        raise NotFound("key", key_id)
+    return key
 
 
 def list_keys(session: Session) -> Sequence[Key]:

@@ -4,7 +4,8 @@ Promises: `next_queued` and what the caller does with its answer are atomic insi
 session (`store.engine`): two agents never see the same queued trial.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import func, select, tuple_, update
@@ -160,6 +161,39 @@ def list_agents(
     if limit is not None:
         query = query.limit(limit)
     return session.scalars(query).all()
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """A machine, as its agents name it."""
+
+    name: str
+    agents: Mapping[str, int]
+    """State → number of its agents."""
+    gpu_names: Collection[str]
+    heartbeat_at: datetime
+    """When one of its agents last asked."""
+
+
+def list_hosts(session: Session, *, after: str = "", limit: int) -> Sequence[Host]:
+    """Hosts by name, behind the name `after`."""
+    named = select(Agent.host).where(Agent.host > after).distinct().order_by(Agent.host)
+    names = session.scalars(named.limit(limit)).all()
+    counts = (
+        select(Agent.host, Agent.state, func.count(), func.max(Agent.heartbeat_at))
+        .where(Agent.host.in_(names))
+        .group_by(Agent.host, Agent.state)
+    )
+    gpus = select(Agent.host, Agent.gpu_name).where(Agent.host.in_(names)).distinct()
+    agents: dict[str, dict[str, int]] = {name: {} for name in names}
+    heard: dict[str, list[datetime]] = {name: [] for name in names}
+    for name, state, number, last in session.execute(counts):
+        agents[name][state] = number
+        heard[name].append(last)
+    known: dict[str, set[str]] = {name: set() for name in names}
+    for name, gpu in session.execute(gpus):
+        known[name] |= {gpu} if gpu else set()
+    return [Host(name, agents[name], known[name], max(heard[name])) for name in names]
 
 
 def silent_agents(session: Session, *, since: datetime) -> Sequence[Agent]:

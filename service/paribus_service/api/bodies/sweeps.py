@@ -199,7 +199,7 @@ class PlanOut(Answer):
             name=spec.name,
             method=spec.method,
             program=spec.program,
-            metric=_metric(spec.metric and spec.metric.name, spec.metric and spec.metric.goal),
+            metric=_metric(spec.metric.name, spec.metric.goal) if spec.metric else None,
             expected_trials=plan.expected_trials,
             trials=[_planned(trial) for trial in plan.trials],
             factors=[FactorOut.of(factor) for factor in plan.factors],

@@ -1,0 +1,58 @@
+"""What later releases answer: refused by its name until then. None of it stands in OpenAPI."""
+
+from fastapi import APIRouter, Request, Response
+
+from paribus_service.api.links import API
+from paribus_service.errors import NotOfferedHere
+
+_QUESTIONS = (
+    "contrasts",
+    "confounding",
+    "curves",
+    "effects",
+    "findings",
+    "follow-ups",
+    "importance",
+    "report",
+    "throughput",
+)
+_GET = (
+    *(f"/sweeps/{{sweep_id}}/{question}" for question in _QUESTIONS),
+    *(f"/projects/{{entity}}/{{project}}/{question}" for question in ("best", *_QUESTIONS)),
+    "/answers/{kind}",
+    "/events",
+    "/figures",
+    "/figures/{path:path}",
+    "/operations",
+    "/operations/{operation_id}",
+    "/webhooks",
+    "/webhooks/{webhook_id}",
+)
+_POST = (
+    "/agents/{agent_id}:drain",
+    "/agents/{agent_id}:stop",
+    "/answers/{kind}",
+    "/sweeps/{sweep_id}:archive",
+    "/sweeps/{sweep_id}:clone",
+    "/sweeps/{sweep_id}/follow-ups",
+    "/webhooks",
+)
+_PUT = ("/sweeps/by-external-id/{external_id}",)
+_PATCH = ("/sweeps/{sweep_id}",)
+
+router = APIRouter(include_in_schema=False)
+
+
+def refuse(request: Request) -> Response:
+    """Refuse a route of a later release by its name.
+
+    Raises:
+        NotOfferedHere: Always.
+    """
+    asked = request.url.path.removeprefix(API)
+    raise NotOfferedHere(f"{request.method} {API}{asked}")
+
+
+for _method, _paths in (("GET", _GET), ("POST", _POST), ("PUT", _PUT), ("PATCH", _PATCH)):
+    for _path in _paths:
+        router.add_api_route(_path, refuse, methods=[_method])

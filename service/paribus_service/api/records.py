@@ -1,0 +1,142 @@
+"""What a run reported: its history, its console output, its files."""
+
+from typing import Annotated, Any
+from urllib.parse import quote
+
+from fastapi import APIRouter, Depends, Path, Query
+from fastapi.responses import FileResponse
+
+from paribus_service.api.bodies.base import JsonObject, Page
+from paribus_service.api.bodies.runs import FileOut, LineOut
+from paribus_service.api.errors_declared import READS
+from paribus_service.api.links import API
+from paribus_service.api.paging import PageToken, decode, page_of
+from paribus_service.api.parameters import refuse_unknown_parameters
+from paribus_service.api.runs import RunId
+from paribus_service.dependencies import BaseUrl, Reader, ServicesDep, SessionDep
+from paribus_service.errors import NotFound
+from paribus_service.orchestration.recorder import parse_object
+from paribus_service.store import files as file_store
+from paribus_service.store import history
+from paribus_service.store import runs as run_store
+from paribus_service.store.history import Stream
+
+router = APIRouter(tags=["runs"], dependencies=[Depends(refuse_unknown_parameters)])
+
+LinesPerPage = Annotated[
+    int, Query(ge=1, le=10_000, description="How many lines one page looks through at most.")
+]
+
+
+@router.get("/runs/{run_id}/history", operation_id="show_history", responses=READS)
+def show_history(
+    run_id: RunId,
+    _who: Reader,
+    session: SessionDep,
+    keys: Annotated[
+        str | None,
+        Query(
+            description="Only these keys, with commas between, of rows that have one of them; "
+            "`_step` always stands beside them."
+        ),
+    ] = None,
+    min_step: Annotated[int | None, Query(description="Rows with `_step` from here on.")] = None,
+    max_step: Annotated[int | None, Query(description="Rows with `_step` below this.")] = None,
+    page_size: LinesPerPage = 1000,
+    page_token: PageToken = None,
+) -> Page[JsonObject]:
+    """The rows that a run logged, as they came, in the order of its lines.
+
+    NaN and the infinities are the strings "NaN", "Infinity" and "-Infinity".
+    """
+    run = run_store.get_run(session, run_id)
+    first = decode(page_token, int)
+    found = history.history_steps(
+        session,
+        run,
+        min_step=min_step,
+        max_step=max_step,
+        first_line=first[0] + 1 if first else 0,
+        limit=page_size + 1,
+    )
+    rows, token = page_of(found, page_size, lambda row: (row[0],))
+    wanted = frozenset(key.strip() for key in keys.split(",")) if keys is not None else None
+    parsed = (_chosen(parse_object(text), wanted) for _, _, text in rows)
+    return Page(items=[row for row in parsed if row], next_page_token=token)
+
+
+def _chosen(row: dict[str, Any], wanted: frozenset[str] | None) -> dict[str, Any]:
+    if wanted is None:
+        return row
+    if wanted.isdisjoint(row):
+        return {}
+    return {key: value for key, value in row.items() if key in wanted or key == "_step"}
+
+
+@router.get("/runs/{run_id}/logs", operation_id="show_logs", responses=READS)
+def show_logs(
+    run_id: RunId,
+    _who: Reader,
+    session: SessionDep,
+    tail: Annotated[
+        int | None, Query(ge=1, le=10_000, description="Only the last lines, so many.")
+    ] = None,
+    page_size: LinesPerPage = 1000,
+    page_token: PageToken = None,
+) -> Page[LineOut]:
+    """What a run wrote to its console, line by line."""
+    run = run_store.get_run(session, run_id)
+    if tail is not None:
+        last = history.last_lines(session, run, Stream.OUTPUT, tail)
+        return Page(items=[LineOut(line=line, text=text) for line, text in last])
+    first = decode(page_token, int)
+    found = history.read_lines(
+        session,
+        run,
+        Stream.OUTPUT,
+        first=first[0] + 1 if first else 0,
+        limit=page_size + 1,
+    )
+    rows, token = page_of(found, page_size, lambda row: (row[0],))
+    items = [LineOut(line=line, text=text) for line, text in rows]
+    return Page(items=items, next_page_token=token)
+
+
+@router.get("/runs/{run_id}/files", operation_id="list_files", responses=READS)
+def list_files(run_id: RunId, _who: Reader, session: SessionDep, base: BaseUrl) -> Page[FileOut]:
+    """The files of a run whose bytes have come, by name."""
+    run = run_store.get_run(session, run_id)
+    own = f"{base}{API}/runs/{run.id}/files"
+    found = file_store.list_files(session, run)
+    return Page(items=[FileOut.of(file, f"{own}/{quote(file.name)}") for file in found])
+
+
+@router.get(
+    "/runs/{run_id}/files/{name:path}",
+    operation_id="download_file",
+    response_class=FileResponse,
+    responses={
+        200: {
+            "description": "The bytes.",
+            "content": {"application/octet-stream": {"schema": {"type": "string"}}},
+        },
+        **READS,
+    },
+)
+def download_file(
+    run_id: RunId,
+    name: Annotated[str, Path(description="Path inside the run, with slashes.")],
+    _who: Reader,
+    session: SessionDep,
+    services: ServicesDep,
+) -> FileResponse:
+    """The bytes of a run's file, always as an attachment: what a run wrote is not ours to show."""
+    run = run_store.get_run(session, run_id)
+    file = file_store.find_file(session, run, name)
+    if file is None or file.blob is None or not services.files.exists(file.blob):
+        raise NotFound("file", name, hint=f"run {run.id} has those under /files")
+    return FileResponse(
+        services.files.path(file.blob),
+        media_type="application/octet-stream",
+        filename=name.rpartition("/")[2],
+    )
