@@ -8,12 +8,13 @@ from typing import Any
 import torch
 from transformers import TrainingArguments
 
-from paribus_agent.callbacks import Recorder
-from paribus_agent.checkpoints import Checkpoint
+from paribus_agent.callbacks import Recorder, Totals
+from paribus_agent.checkpoints import ROWS, Checkpoint
 from paribus_agent.config import TrainConfig
 from paribus_agent.data import Corpus, PadToLongest
 from paribus_agent.errors import SettingIgnored
 from paribus_agent.exact_trainer import ExactTrainer
+from paribus_agent.history import History, Send
 from paribus_agent.metrics import cross_entropy, scores
 from paribus_agent.model import Weights
 from paribus_agent.preemption import Preemption
@@ -66,6 +67,30 @@ def training_arguments(config: TrainConfig, output: Path) -> TrainingArguments:
         # wait for the device at every step.
         logging_nan_inf_filter=False,
     )
+
+
+def build_recorder(
+    send: Send,
+    attempt: Path,
+    *,
+    checkpoint: Checkpoint | None,
+    delivered: int | None,
+    say: Callable[[str], None],
+) -> Recorder:
+    """Return the recorder of an attempt, with what the checkpoint carries already taken over.
+
+    Args:
+        send: Takes each row.
+        attempt: The attempt's own folder.
+        checkpoint: Where training goes on from, if anywhere.
+        delivered: Lines of history that the server has; None where no server tells.
+        say: Takes lines for the person who watches.
+    """
+    history = History(send, attempt / ROWS, first_line=delivered or 0)
+    if checkpoint is None:
+        return Recorder(history, say=say)
+    history.go_on_from(checkpoint, delivered=delivered)
+    return Recorder(history, say=say, totals=Totals(**checkpoint.notes["totals"]))
 
 
 def build_trainer(

@@ -85,9 +85,7 @@ def run_once(given: dict[str, str]) -> int:
 def train(run: Any, where: Any, given: dict[str, str], preemption: Preemption) -> Path:
     """Train the run from its settings to its summary; returns where its checkpoints lie."""
     from paribus_agent import checkpoints, data, host, model, tracking
-    from paribus_agent.assembly import build_trainer, check_effect, plan
-    from paribus_agent.callbacks import Recorder, Totals
-    from paribus_agent.history import History
+    from paribus_agent.assembly import build_recorder, build_trainer, check_effect, plan
 
     # 1. What is asked for.
     config = tracking.settings_of(run, given)
@@ -105,20 +103,19 @@ def train(run: Any, where: Any, given: dict[str, str], preemption: Preemption) -
     attempt = checkpoints.claim_attempt(folder)
     continues = run.resumed or where.mode != "online"
     checkpoint = checkpoints.newest_checkpoint(folder, before=attempt) if continues else None
-    rows = History(
-        functools.partial(tracking.send_row, run),
-        attempt / checkpoints.ROWS,
-        first_line=tracking.delivered_lines(run, where) or 0,
-    )
-    recorder = Recorder(rows, say=functools.partial(print, flush=True))
-    tracking.describe_axes(run)
     if checkpoint is not None:
         checkpoints.check_same_settings(checkpoint, settings)
-        recorder.totals = Totals(**checkpoint.notes["totals"])
-        rows.go_on_from(checkpoint, delivered=tracking.delivered_lines(run, where))
         print(f"Going on from step {checkpoint.step} ({checkpoint.folder}).", flush=True)
     elif run.resumed:
         print(f"No checkpoint of run {run.id} under {root}: starting again at step 0.", flush=True)
+    tracking.describe_axes(run)
+    recorder = build_recorder(
+        functools.partial(tracking.send_row, run),
+        attempt,
+        checkpoint=checkpoint,
+        delivered=tracking.delivered_lines(run, where),
+        say=functools.partial(print, flush=True),
+    )
 
     # 4. The Trainer, and proof that it holds what was asked for.
     trainer = build_trainer(
