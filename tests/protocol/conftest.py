@@ -11,7 +11,7 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveService]:
     """One service for all tests of a module; each test uses run ids and projects of its own."""
     service = LiveService(tmp_path_factory.mktemp("live"))
     yield service
-    service.stop()
+    service.close()
 
 
 @pytest.fixture
@@ -19,4 +19,4 @@ def own_live(tmp_path: Path) -> Iterator[LiveService]:
     """A service for one test alone."""
     service = LiveService(tmp_path)
     yield service
-    service.stop()
+    service.close()

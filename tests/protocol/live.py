@@ -8,6 +8,7 @@ live.faults.answer("file_stream", 500)  # the next such request gets a 500 and n
 
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -44,7 +45,7 @@ class Rule:
     text: str
     times: int
     status: int | None
-    """Answer this and keep the request from the service; None lets it through and loses the reply."""
+    """Answered instead of the service; None lets the request through and loses the reply."""
     repeated: bool = False
     """Let it through twice, as a network that duplicates does."""
 
@@ -147,6 +148,7 @@ class LiveService:
         }
         self.settings = Settings(data_dir=directory / "data", **chosen)
         self._port = 0
+        self._processes: list[subprocess.Popen[bytes]] = []
         self.start()
 
     def start(self) -> None:
@@ -163,6 +165,14 @@ class LiveService:
         )
         self._thread.start()
         wait_for(lambda: self._server.started)
+
+    def close(self) -> None:
+        """End what a test left running, then the service."""
+        for process in self._processes:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+        self.stop()
 
     def stop(self) -> None:
         self._server.should_exit = True
@@ -216,6 +226,27 @@ class LiveService:
     ) -> subprocess.CompletedProcess[str]:
         """A Python process that runs `script`; refused unless it ends well, where `ok`."""
         return self._process([python, "-c", script], env, ok)
+
+    def start_client(
+        self, script: str, *, python: str = sys.executable, env: Mapping[str, str] = {}
+    ) -> subprocess.Popen[bytes]:
+        """A Python process that runs beside the test."""
+        return self.start_process([python, "-c", script], env)
+
+    def start_process(
+        self, command: list[str], env: Mapping[str, str] = {}
+    ) -> subprocess.Popen[bytes]:
+        """Any process with a client's environment; what still runs at the end is killed."""
+        process = subprocess.Popen(
+            command,
+            env=self.env | dict(env),
+            cwd=self.directory,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        self._processes.append(process)
+        return process
 
     def wandb(
         self, *arguments: str, env: Mapping[str, str] = {}, ok: bool = True, python: str = ""
