@@ -15,3 +15,10 @@ def leave(sentence: str, code: int) -> NoReturn:
     """Say why on stderr, and end the command."""
     typer.echo(f"paribus: {sentence}", err=True)
     raise typer.Exit(code)
+
+
+def of_status(status: int) -> int:
+    """The exit code for an HTTP status that refused a request."""
+    if status in (401, 403):
+        return NOT_AUTHENTICATED
+    return NOT_REACHABLE if status >= 500 else REFUSED

@@ -129,3 +129,88 @@ def revoke_key(
 def upgrade_database(data_dir: DataDir = None) -> None:
     """Bring the database to this release's schema; `serve` does it by itself."""
     _module("local").upgrade(_local(data_dir))
+
+
+@app.command()
+def launch(
+    source: Annotated[
+        str, typer.Argument(help="A sweep of the library, a YAML or JSON file, or - for stdin.")
+    ],
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print trials and price, and write nothing.")
+    ] = False,
+    follow: Annotated[
+        bool, typer.Option("--follow", help="Show a progress bar until the sweep has ended.")
+    ] = False,
+    entity: Annotated[str | None, typer.Option(help="Where the config names none.")] = None,
+    project: Annotated[str | None, typer.Option(help="Where the config names none.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Register a sweep, and print the command that starts an agent for it."""
+    _module("remote").launch(
+        source,
+        entity=entity,
+        project=project,
+        dry_run=dry_run,
+        follow=follow,
+        as_json=as_json,
+    )
+
+
+@app.command()
+def status(
+    sweep: Annotated[str | None, typer.Argument(help="Its id; without one, the newest.")] = None,
+    follow: Annotated[
+        bool, typer.Option("--follow", help="Show a progress bar until the sweep has ended.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Show how a sweep goes; exit code 1 where trials have failed."""
+    _module("remote").status(sweep, follow=follow, as_json=as_json)
+
+
+@app.command()
+def best(
+    sweep: Annotated[str, typer.Argument(help="The sweep's id.")],
+    response: Annotated[
+        str | None, typer.Option(help="Summary key to rank by; the sweep's metric by default.")
+    ] = None,
+    goal: Annotated[
+        str | None, typer.Option(help="minimize or maximize; the metric's own by default.")
+    ] = None,
+    factor: Annotated[
+        list[str] | None, typer.Option(help="Only this factor; several times for several.")
+    ] = None,
+    bins: Annotated[
+        int | None, typer.Option(min=1, help="Quantile bins for continuous factors.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show the best run of each level of each factor; exit code 1 where no run is ranked."""
+    _module("remote").best(
+        sweep,
+        response=response,
+        goal=goal,
+        factors=factor or [],
+        bins=bins,
+        as_json=as_json,
+    )
+
+
+@app.command()
+def library(
+    name: Annotated[str | None, typer.Argument(help="Print this one's YAML.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """List the shipped sweeps with the questions they answer."""
+    _module("remote").library(name, as_json=as_json)
+
+
+@app.command()
+def agents(
+    sweep: Annotated[str | None, typer.Option(help="Only those of this sweep.")] = None,
+    everyone: Annotated[bool, typer.Option("--all", help="Those that are gone, too.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """List the agents that are there."""
+    _module("remote").agents(sweep, everyone=everyone, as_json=as_json)

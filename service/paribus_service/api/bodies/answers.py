@@ -5,7 +5,7 @@ from typing import Literal
 
 from pydantic import AwareDatetime, Field
 
-from paribus_service.api.bodies.base import Answer, Asked, Json, JsonObject
+from paribus_service.api.bodies.base import Answer, Asked, JsonObject
 from paribus_service.api.bodies.sweeps import MovedTogetherOut
 from paribus_service.orchestration.keys import Scope
 from paribus_service.store.states import SweepState
@@ -30,7 +30,8 @@ class RankedRunOut(Answer):
 class RankedRunOfFactorOut(RankedRunOut):
     """A finished run with its value, and what the factor was in it."""
 
-    factor_value: Json = None
+    at: str | None
+    """Label of the factor's value."""
 
 
 class NotRankedOut(Answer):
@@ -81,7 +82,7 @@ class FactorBestOut(Answer):
     kind: Literal["levels", "continuous"]
     baseline: str | None
     levels: list[LevelBestOut]
-    best: list[Json]
+    best: list[RankedRunOfFactorOut]
     """Of a continuous factor: the best runs that hold it, with their value of it."""
     together: list[MovedTogetherOut]
     """What always moved with it: its levels cannot be weighed against each other."""
