@@ -40,7 +40,7 @@ def of_file(root: str, run: Run, name: str) -> str:
 def local_path(target: str | None, root: str) -> str:
     """`target` if it is a path of this service, else the first page.
 
-    Browsers read `//host`, `/\\host` and a path with control characters as another host's.
+    Browsers read `//host`, the same with a backslash, and control characters as another host's.
     """
     home = f"{root}/"
     if not target or not target.startswith("/") or target[1:2] in ("/", "\\"):

@@ -21,7 +21,7 @@ _WHAT_TO_DO = {
     413: "Send less at once.",
     500: "Try again. If it happens again, give the number above to whoever runs this service.",
     503: "Nothing was lost. Try again in a moment.",
-    507: "Nothing that was stored before is lost. Make room on the service's disk, then try again.",
+    507: "Nothing that was stored before is lost. Make room on its disk, and try again.",
 }
 
 
@@ -69,7 +69,7 @@ def _authorize(request: Request) -> str:
 
 
 def _log_in(request: Request) -> str:
-    """Where to log in, and to come back afterwards to what was asked for; never to a form's target."""
+    """Where to log in, and afterwards come back to what was asked for; never to a form."""
     if request.method not in ("GET", "HEAD"):
         return _authorize(request)
     root = addresses.root_of(request.app.state.services.settings)

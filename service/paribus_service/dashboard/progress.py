@@ -40,7 +40,11 @@ class Progress:
     @property
     def done(self) -> int:
         """Trials that finished."""
-        return sum(part.count for part in self.parts if part.name == "done")
+        return self.count("done")
+
+    def count(self, name: str) -> int:
+        """Trials in one part of the bar."""
+        return sum(part.count for part in self.parts if part.name == name)
 
     @property
     def words(self) -> str:
@@ -59,9 +63,7 @@ def progress(counts: Mapping[str, int], expected: int | None) -> Progress:
         counts: Number of trials in each state.
         expected: Number of trials there will be, where it is known.
     """
-    numbers = {
-        name: sum(counts.get(state, 0) for state in states) for name, states in _PARTS
-    }
+    numbers = {name: sum(counts.get(state, 0) for state in states) for name, states in _PARTS}
     known = sum(numbers.values())
     whole = max(known, expected or 0, 1)
     parts, start = [], 0.0

@@ -15,7 +15,7 @@ from fastapi import Depends, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from paribus_service.dashboard import addresses, wording
+from paribus_service.dashboard import addresses, charts, wording
 from paribus_service.dependencies import Reader, Services, ServicesDep, base_url
 from paribus_service.errors import ConfirmationFailed, SignatureInvalid
 from paribus_service.orchestration.keys import Who
@@ -51,9 +51,11 @@ def environment() -> Environment:
         when=wording.when,
         size=wording.size,
         duration=wording.duration,
+        capitalize_first=wording.capitalize_first,
     )
     made.globals.update(
         chip=wording.chip,
+        spoken=charts.spoken,
         counted=wording.counted,
         lasted=wording.lasted,
         of_project=addresses.of_project,
@@ -95,13 +97,17 @@ class Page:
         self, template: str, *, status: int = 200, version: str | None = None, **values: Any
     ) -> Response:
         """The page; `version` is what `unchanged` was asked with."""
-        text = environment().get_template(template).render(
-            root=self.root,
-            who=self.who,
-            dev=self.services.settings.dev,
-            form_token=self.services.signer.sign("form", self.form_nonce),
-            live_version=version,
-            **values,
+        text = (
+            environment()
+            .get_template(template)
+            .render(
+                root=self.root,
+                who=self.who,
+                dev=self.services.settings.dev,
+                form_token=self.services.signer.sign("form", self.form_nonce),
+                live_version=version,
+                **values,
+            )
         )
         response = HTMLResponse(text, status, HEADERS)
         if version is not None:

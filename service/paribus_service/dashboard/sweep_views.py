@@ -1,16 +1,44 @@
 """What the pages about sweeps show, as plain values."""
 
+import shlex
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from paribus_service.dashboard import paging
+import yaml
+
+from paribus_service.dashboard import addresses, paging
 from paribus_service.dashboard.progress import Progress, progress
+from paribus_service.dashboard.sessions import DEV_KEY
 from paribus_service.dependencies import SessionDep
-from paribus_service.errors import InvalidRequest, nearest
+from paribus_service.errors import InvalidRequest, NotFound, nearest
+from paribus_service.orchestration import registry, reports
+from paribus_service.settings import Settings
 from paribus_service.store import overview, projects
+from paribus_service.store import runs as run_store
 from paribus_service.store import sweeps as sweep_store
-from paribus_service.store.states import SweepState
-from paribus_service.store.tables import Sweep
+from paribus_service.store.states import SWEEP_ENDED, AgentState, SweepState
+from paribus_service.store.tables import Run, Sweep, Trial
+
+
+@dataclass(frozen=True, slots=True)
+class Verb:
+    """What a person can do with a sweep: a button, and what it will do."""
+
+    name: str
+    effect: str
+    is_final: bool = False
+
+
+VERBS = (
+    Verb("pause", "hand out nothing more for now; what runs goes on"),
+    Verb("resume", "hand out again"),
+    Verb("retry", "queue every failed and interrupted trial again"),
+    Verb("stop", "hand out nothing more; what runs goes on to its end"),
+    Verb(
+        "cancel", "hand out nothing more, and stop what runs; there is no way back", is_final=True
+    ),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,9 +50,7 @@ class SweepRow:
     best: float | None
 
 
-def listed_sweeps(
-    session: SessionDep, *, state: str, project: str, before: str
-) -> dict[str, Any]:
+def listed_sweeps(session: SessionDep, *, state: str, project: str, before: str) -> dict[str, Any]:
     """What the list of sweeps shows.
 
     Args:
@@ -61,6 +87,18 @@ def listed_sweeps(
     }
 
 
+def get_sweep_at(session: SessionDep, entity: str, project: str, sweep_id: str) -> Sweep:
+    """The sweep at `entity/project/sweeps/sweep_id`.
+
+    Raises:
+        NotFound: There is none there.
+    """
+    sweep = sweep_store.find_sweep(session, sweep_id)
+    if sweep is None or (sweep.project.entity, sweep.project.name) != (entity, project):
+        raise NotFound("sweep", f"{entity}/{project}/{sweep_id}")
+    return sweep
+
+
 def sweep_row(session: SessionDep, sweep: Sweep) -> SweepRow:
     """A sweep as lists show it."""
     best = overview.best_value(session, sweep)
@@ -74,3 +112,95 @@ def _check_state(state: str) -> None:
         near = nearest(state, known)
         hint = f"did you mean {near!r}?" if near else f"a state is one of {', '.join(known)}"
         raise InvalidRequest.one("?state", f"a sweep is never {state!r}; {hint}", hint=hint)
+
+
+@dataclass(frozen=True, slots=True)
+class TrialRow:
+    """A trial in the sweep's table."""
+
+    trial: Trial
+    run: Run | None
+    """The attempt that counts or may yet count."""
+    value: float | str | None
+    """The metric in the run's summary, as number, or as text such as NaN."""
+    values: dict[str, Any]
+    """What is shown of its setting: level labels, replicate; of a search, the values drawn."""
+
+
+def shown_sweep(
+    session: SessionDep, sweep: Sweep, *, root: str, base: str, settings: Settings, after: int
+) -> dict[str, Any]:
+    """What a sweep's page shows.
+
+    Args:
+        session: A reading session.
+        sweep: The sweep.
+        root: What links begin with.
+        base: Where agents reach the service.
+        settings: For the development key.
+        after: Number of the trial behind which the table begins; -1 for its beginning.
+    """
+    row = sweep_row(session, sweep)
+    trials, more = trial_rows(session, sweep, after=after)
+    agents = sweep_store.list_agents(session, sweep_id=sweep.id)
+    return {
+        "sweep": sweep,
+        "progress": row.progress,
+        "best_value": row.best,
+        "is_live": sweep.state not in SWEEP_ENDED or bool(row.progress.count("running")),
+        "verbs": [verb for verb in VERBS if verb.name in registry.legal_verbs(sweep)],
+        "command": agent_command(sweep, base=base, dev=settings.dev),
+        "factors": reports.factors_of_sweep(sweep),
+        "answer": answer_of(session, sweep, root=root),
+        "trials": trials,
+        "first_trial": after + 1,
+        "after": trials[-1].trial.number if more else None,
+        "agents": agents,
+        "gone_agents": sum(agent.state == AgentState.GONE for agent in agents),
+        "events": overview.recent_events(session, sweep_id=sweep.id),
+        "config_text": yaml.safe_dump(sweep.config, sort_keys=False, allow_unicode=True),
+    }
+
+
+def answer_of(session: SessionDep, sweep: Sweep, *, root: str) -> dict[str, Any]:
+    """Best run per factor, or `why_not`: what an analysis that is too early says of itself."""
+
+    def run_url(run: Run) -> str:
+        return addresses.of_run(root, run)
+
+    try:
+        return reports.best(session, sweep, run_url=run_url)
+    except InvalidRequest as error:
+        hints = [problem.hint for problem in error.problems if problem.hint]
+        return {"why_not": [problem.message for problem in error.problems], "hints": hints}
+
+
+def trial_rows(
+    session: SessionDep, sweep: Sweep, *, after: int
+) -> tuple[Sequence[TrialRow], bool]:
+    """A page of the table of trials, and whether there are more."""
+    found = sweep_store.list_trials(
+        session, sweep.id, after_number=after, limit=paging.TRIALS_A_PAGE + 1
+    )
+    trials, more = paging.cut(found, paging.TRIALS_A_PAGE)
+    runs = run_store.runs_by_pk(session, {t.run_pk for t in trials if t.run_pk is not None})
+    values = run_store.summary_scalars(session, runs.keys(), sweep.metric_name or "")
+    rows = []
+    for trial in trials:
+        run = None if trial.run_pk is None else runs.get(trial.run_pk)
+        number, text = values.get(trial.run_pk or -1, (None, None))
+        shown = {**trial.setting, **trial.replicate} or dict(trial.args)
+        rows.append(TrialRow(trial, run, number if number is not None else text, shown))
+    return rows, more
+
+
+def agent_command(sweep: Sweep, *, base: str, dev: bool) -> str:
+    """The three lines that make a GPU host work on the sweep."""
+    path = f"{sweep.project.entity}/{sweep.project.name}/{sweep.id}"
+    return "\n".join(
+        [
+            f"export WANDB_BASE_URL={shlex.quote(base)}",
+            f"export WANDB_API_KEY={DEV_KEY if dev else '…your key…'}",
+            f"wandb agent {shlex.quote(path)}",
+        ]
+    )

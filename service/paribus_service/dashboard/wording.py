@@ -97,11 +97,16 @@ def size(number_of_bytes: int | None) -> str:
 def chip(state: str, reason: str | None = None) -> Markup:
     """A state: glyph and word; its reason where the pointer rests."""
     title = Markup(' title="{}"').format(reason) if reason else Markup("")
-    return Markup('<span class="chip {0}"{1}><span aria-hidden="true">{2}</span> {0}</span>').format(
-        state, title, GLYPHS.get(state, "·")
-    )
+    return Markup(
+        '<span class="chip {0}"{1}><span aria-hidden="true">{2}</span> {0}</span>'
+    ).format(state, title, GLYPHS.get(state, "·"))
 
 
 def counted(count: int, noun: str, plural: str | None = None) -> str:
     """A number and its noun: 1 run, 2 runs."""
     return f"{count:,} {noun if count == 1 else plural or noun + 's'}"
+
+
+def capitalize_first(sentence: str) -> str:
+    """A sentence with a capital at its start, and no full stop at its end."""
+    return (sentence[:1].upper() + sentence[1:]).rstrip(".")

@@ -1,0 +1,49 @@
+"""What people do with a sweep by pressing a button: forms, confirmed by a token of the page."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Form
+from fastapi.responses import Response
+
+from paribus_service.dashboard import addresses, sweep_views
+from paribus_service.dashboard.project_route import ProjectRoute
+from paribus_service.dashboard.rendering import PageDep
+from paribus_service.dependencies import ClockDep, SessionDep, Submitter
+from paribus_service.errors import NotFound
+from paribus_service.orchestration import registry
+
+router = APIRouter(route_class=ProjectRoute, include_in_schema=False)
+_DO = {
+    "pause": registry.pause,
+    "resume": registry.resume,
+    "stop": registry.stop,
+    "cancel": registry.cancel,
+    "retry": registry.retry,
+}
+
+
+@router.post("/{entity}/{project}/sweeps/{sweep_id}/{verb}")
+def act_on_sweep(
+    page: PageDep,
+    who: Submitter,
+    session: SessionDep,
+    clock: ClockDep,
+    entity: str,
+    project: str,
+    sweep_id: str,
+    verb: str,
+    form_token: Annotated[str, Form()] = "",
+) -> Response:
+    """Pause, resume, stop, cancel a sweep, or retry its failed trials; back to its page.
+
+    Raises:
+        ConfirmationFailed: The form is not from one of our pages.
+        NotFound: No such sweep, or no such verb.
+        IllegalTransition: The verb does not fit the sweep's state.
+    """
+    page.confirm(form_token)
+    sweep = sweep_views.get_sweep_at(session, entity, project, sweep_id)
+    if verb not in _DO:
+        raise NotFound("verb", verb, hint=f"a sweep can {', '.join(_DO)}")
+    _DO[verb](session, sweep, now=clock.now(), reason=f"{who.name} pressed {verb}")
+    return page.redirect(addresses.of_sweep(page.root, sweep))
