@@ -62,7 +62,10 @@ class TestReading:
         st.dictionaries(
             st.text("abc", min_size=1, max_size=3),
             st.recursive(
-                st.none() | st.booleans() | st.integers(-999, 999) | st.text("xyz 1:.", max_size=5),
+                st.none()
+                | st.booleans()
+                | st.integers(-999, 999)
+                | st.text("xyz 1:.", max_size=5),
                 lambda inner: st.lists(inner) | st.dictionaries(st.text("de", min_size=1), inner),
                 max_leaves=8,
             ),
