@@ -101,7 +101,7 @@ class Settings(BaseSettings):
         "so long.",
     )
     max_hand_outs: int = Field(
-        3,
+        5,
         gt=0,
         description="How often a run that never started is handed to its agent before it "
         "counts as failed.",
