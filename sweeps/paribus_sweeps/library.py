@@ -54,10 +54,7 @@ def load(name: str) -> LibraryEntry:
 
 def _opening(text: str) -> tuple[str, str]:
     """Question and cost, from the comment on top: up to the "?", and from there to "Run:"."""
-    lines = []
-    for line in text.splitlines():
-        if not line.startswith("#") or line.startswith("# Run:"):
-            break
-        lines.append(line.lstrip("# ").strip())
-    question, _, cost = " ".join(lines).partition("?")
+    comment, _, _ = text.partition("# Run:")
+    words = comment.replace("#", " ").split()
+    question, _, cost = " ".join(words).partition("?")
     return f"{question}?", cost.strip()

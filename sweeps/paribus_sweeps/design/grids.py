@@ -80,7 +80,7 @@ def expand(spec: SweepSpec, *, limit: int | None = None) -> tuple[Trial, ...]:
     if total == 0:
         message = "forbid leaves no setting to run"
         raise InvalidSpec([Problem("/design/forbid", "empty", message)])
-    trials = tuple(itertools.islice(_trials(spec), total))
+    trials = tuple(itertools.islice(_trials(spec), spec.run_cap))
     _check(spec, trials)
     return trials
 
@@ -238,7 +238,8 @@ def _pointer(spec: SweepSpec, of_key: str) -> str:
                 return pointer("design", "factors", factor.name)
         if key in spec.design.replicates:
             return pointer("design", "replicates", key)
-    return pointer("parameters", key)
+    places = (p.pointer for p in spec.parameters if p.key == key)
+    return next(places, pointer("parameters"))
 
 
 def _described(trial: Trial) -> str:

@@ -12,8 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from paribus_sweeps.errors import did_you_mean
-from paribus_sweeps.factors import level_label
+from paribus_sweeps.errors import did_you_mean, pointer
 from paribus_sweeps.spec.intake import Intake, at
 from paribus_sweeps.spec.reading import Keys, is_integer, shown
 
@@ -86,6 +85,12 @@ class Parameter:
     def key(self) -> str:
         """The path, dotted."""
         return ".".join(self.path)
+
+    @property
+    def pointer(self) -> str:
+        """Where in the config it stands."""
+        inner = [part for name in self.path for part in ("parameters", name)]
+        return pointer(*inner)
 
     @property
     def is_constant(self) -> bool:
@@ -319,10 +324,3 @@ def limits(parameter: Parameter) -> tuple[float, float]:
     if parameter.distribution in _BY_EXPONENT:
         return math.exp(low), math.exp(high)
     return low, high
-
-
-def is_same_level(one: Any, other: Any) -> bool:
-    """Whether two values are one level: equal by value, and both texts or neither."""
-    return isinstance(one, str) == isinstance(other, str) and level_label(one) == level_label(
-        other
-    )

@@ -297,9 +297,8 @@ def _read_search(keys: Keys, intake: Intake) -> dict[str, Any]:
     for parameter in parameters:
         if not parameter.is_constant:
             message = f"{parameter.key} varies beside a design, which holds parameters fixed"
-            keys.refuse(
-                "conflict", message, "parameters", *_in_tree(parameter), hint="make it a factor"
-            )
+            hint = "make it a factor"
+            keys.problems.append(Problem(parameter.pointer, "conflict", message, hint))
     if keys.choice("method", _METHODS) not in (None, "custom"):
         message = f"method {keys.mapping['method']} beside a design, which says what runs"
         keys.refuse("conflict", message, "method", hint="leave method out")
@@ -309,13 +308,8 @@ def _read_search(keys: Keys, intake: Intake) -> dict[str, Any]:
     return {"method": "custom", "parameters": parameters, "design": design}
 
 
-def _in_tree(parameter: Parameter) -> list[str]:
-    """Return the keys from `parameters` down to this parameter."""
-    return [part for name in parameter.path for part in (name, "parameters")][:-1]
-
-
 def _refuse_collisions(keys: Keys, parameters: tuple[Parameter, ...]) -> None:
-    """Return a name with a dot, and a nested one, may spell the same key."""
+    """Refuse two spellings of one key: a name with a dot, and a nested one."""
     seen: set[str] = set()
     for parameter in parameters:
         if parameter.key in seen:
@@ -343,20 +337,17 @@ def _read_plain_search(
 
 
 def _check_grid(keys: Keys, parameters: tuple[Parameter, ...], intake: Intake) -> None:
-    """Return a grid needs values that can be counted, each once.
+    """Refuse what a grid cannot take: it needs values that can be counted, each once.
 
     Source: wandb/sweeps 0.3.0, sweeps/grid_search.py: probabilities are refused as well.
     """
     for parameter in parameters:
-        place = ("parameters", *_in_tree(parameter))
         if parameter.distribution not in IN_GRIDS:
             message = f"{parameter.key}: a grid cannot take a {parameter.distribution} parameter"
-            keys.refuse(
-                "not_a_grid", message, *place, hint=f"it takes {', '.join(sorted(IN_GRIDS))}"
-            )
+            hint = f"it takes {', '.join(sorted(IN_GRIDS))}"
+            keys.problems.append(Problem(parameter.pointer, "not_a_grid", message, hint))
         elif parameter.values:
-            where = "".join("/" + part for part in place) + "/values"
-            labelled(list(parameter.values), where, intake)
+            labelled(list(parameter.values), f"{parameter.pointer}/values", intake)
 
 
 def _check_varying(fields: Mapping[str, Any], intake: Intake) -> None:

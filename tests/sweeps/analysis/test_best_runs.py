@@ -139,7 +139,7 @@ class TestSpread:
         assert (found.mean, found.sd, found.configurations[0].sd) == (1.0, None, None)
 
     def test_the_best_of_many_is_weighed_against_the_best_of_few(self) -> None:
-        # two of {1, 2, 4}: the best are 1, 1, 2: 4/3 on average; level 64 has two runs: its own best
+        # two of {1, 2, 4}: the best are 1, 1, 2, on average 4/3; level 64 has two runs
         runs = [run("a", 1), run("b", 2), run("c", 4), run("d", 3, "64"), run("e", 5, "64")]
 
         made = best(runs)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from paribus_sweeps.design.grids import count, draws, drawn_trial, expand
+from paribus_sweeps.design.grids import count, drawn_trial, draws, expand
 from paribus_sweeps.errors import EndlessSearch, InvalidSpec, TooManyTrials
 from paribus_sweeps.spec import SweepSpec
 

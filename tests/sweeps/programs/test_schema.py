@@ -7,6 +7,7 @@ import pytest
 from paribus_sweeps.design.grids import expand
 from paribus_sweeps.errors import InvalidProgramSchema, InvalidSpec
 from paribus_sweeps.programs import ProgramSchema, names, shipped
+from paribus_sweeps.programs.schema import value_problems
 from paribus_sweeps.spec import SweepSpec
 
 SCHEMA: dict[str, Any] = {
@@ -157,6 +158,11 @@ class TestTake:
     )
     def test_what_does_not_fit_is_refused(self, key: str, value: Any, said: str) -> None:
         assert said in refused(key, value)
+
+    def test_a_wrong_type_is_the_only_problem_named(self) -> None:
+        found = list(value_problems("x", {"type": "integer", "minimum": 3, "enum": [4]}))
+
+        assert [p.code for p in found] == ["type"]
 
     def test_a_ratio_is_recognised_by_its_pattern_too(self) -> None:
         plain = ProgramSchema.from_json(
@@ -426,6 +432,18 @@ class TestInASpec:
         said = problems(method="grid", parameters={"steps": {"value": 0}})
 
         assert said == "/parameters/steps: 0 trains nothing: steps 0 (at every trial)"
+
+    def test_an_impossible_constant_beside_a_design_is_found_too(self) -> None:
+        design = {"type": "full_factorial", "factors": {"batch_size": {"levels": [8, 16]}}}
+
+        said = problems(design=design, parameters={"steps": {"value": 0}})
+
+        assert said.startswith("/parameters/steps: 0 trains nothing")
+
+    def test_a_default_that_does_not_fit_is_laid_to_the_parameters(self) -> None:
+        said = problems(method="grid", parameters={"eval_steps": {"value": 150}})
+
+        assert said.startswith("/parameters: save_steps must be a multiple")
 
     def test_many_impossible_trials_are_twenty_sentences(self) -> None:
         eval_steps = {"values": list(range(3, 60))}
