@@ -40,7 +40,6 @@ class Chart:
     lines: tuple[Line, ...]
     x_ticks: tuple[Tick, ...]
     y_ticks: tuple[Tick, ...]
-    starts_at_zero: bool
 
     @property
     def is_empty(self) -> bool:
@@ -53,9 +52,9 @@ def chart(panel: Panel) -> Chart:
     points = [point for series in panel.series for point in series.points]
     x_low, x_high = _span([p.x for p in points])
     y_low, y_high = _span([p.y for p in points])
-    y_marks = nice_marks(y_low, y_high, about=5)
-    if y_marks:  # the curve lies between marks, so that its highest and lowest values can be read
-        y_low, y_high = min(y_low, y_marks[0]), max(y_high, y_marks[-1])
+    y_marks = nice_marks(y_low, y_high, about=5, around=True)
+    if y_marks:
+        y_low, y_high = y_marks[0], y_marks[-1]
     x = _Scale(x_low, x_high, LEFT, WIDTH - RIGHT)
     y = _Scale(y_low, y_high, HEIGHT - BOTTOM, TOP)
     return Chart(
@@ -63,19 +62,25 @@ def chart(panel: Panel) -> Chart:
         lines=tuple(_line(series, x, y) for series in panel.series),
         x_ticks=tuple(Tick(x.place(m), number(m)) for m in nice_marks(x_low, x_high, about=4)),
         y_ticks=tuple(Tick(y.place(m), number(m)) for m in y_marks),
-        starts_at_zero=y_low == 0,
     )
 
 
-def nice_marks(low: float, high: float, *, about: int) -> list[float]:
-    """About so many round numbers between two values, both ends included where they are round."""
+def nice_marks(low: float, high: float, *, about: int, around: bool = False) -> list[float]:
+    """About so many round numbers between two values.
+
+    Args:
+        low: The lesser value.
+        high: The larger value.
+        about: How many.
+        around: One more at either end, so that both values lie between marks.
+    """
     step = _nice_step((high - low) / about)
-    if not math.isfinite(step) or step <= 0:
+    if not math.isfinite(step) or not math.isfinite(low / step) or not math.isfinite(high / step):
         return []
-    first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
-    return [
-        round(k * step, 12) if abs(k * step) > 1e-6 else k * step for k in range(first, last + 1)
-    ]
+    first = math.floor(low / step + 1e-9) if around else math.ceil(low / step - 1e-9)
+    last = math.ceil(high / step - 1e-9) if around else math.floor(high / step + 1e-9)
+    marks = [float(f"{k * step:.12g}") for k in range(first, last + 1)]
+    return marks if all(map(math.isfinite, marks)) else []
 
 
 def _nice_step(rough: float) -> float:

@@ -190,7 +190,7 @@ def _series(track: _Track, key: str, x_key: str, stretches: int) -> Series:
 
 
 def thinned(points: Sequence[Point], stretches: int) -> list[Point]:
-    """At most three points for each stretch of the x axis: lowest, highest and last.
+    """The first point, and three for each stretch of the x axis: lowest, highest and last.
 
     Args:
         points: By x.
@@ -211,4 +211,4 @@ def thinned(points: Sequence[Point], stretches: int) -> list[Point]:
             bucket[-1],
         }
         kept.extend(sorted(chosen, key=lambda p: p.x))
-    return kept
+    return kept if kept[0] == points[0] else [points[0], *kept]

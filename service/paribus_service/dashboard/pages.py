@@ -23,7 +23,6 @@ from paribus_service.store import files as file_store
 from paribus_service.store import overview
 from paribus_service.store import runs as run_store
 
-
 router = APIRouter(include_in_schema=False)
 router.include_router(sessions.router)
 project_router = APIRouter(route_class=ProjectRoute, include_in_schema=False)

@@ -1,4 +1,4 @@
-"""Which paths are a project's: all that begin with an entity, and no entity has a reserved name."""
+"""Which paths are a project's: all that begin with an entity; none has a reserved name."""
 
 from typing import Any
 

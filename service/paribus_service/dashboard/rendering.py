@@ -47,7 +47,9 @@ def environment() -> Environment:
     )
     made.filters.update(
         number=wording.number,
+        brief=wording.brief,
         plain=wording.plain,
+        coded=wording.coded,
         when=wording.when,
         size=wording.size,
         duration=wording.duration,

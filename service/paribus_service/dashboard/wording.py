@@ -5,7 +5,7 @@ import math
 from datetime import datetime, timedelta
 from typing import Any
 
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 # Glyph beside each state's word: what is told by colour is told by shape as well. U+FE0E keeps
 # phones from drawing a picture instead.
@@ -43,6 +43,11 @@ def number(value: float | None) -> str:
     if value == int(value) and abs(value) < 1e15:
         return f"{int(value):,}".replace("-", "−")
     return f"{value:.6g}".replace("-", "−", 1) if value < 0 else f"{value:.6g}"
+
+
+def brief(value: float) -> str:
+    """A number in four significant digits, where many stand beside one another."""
+    return number(value if value == int(value) else float(f"{value:.4g}"))
 
 
 def plain(value: Any) -> str:
@@ -105,6 +110,17 @@ def chip(state: str, reason: str | None = None) -> Markup:
 def counted(count: int, noun: str, plural: str | None = None) -> str:
     """A number and its noun: 1 run, 2 runs."""
     return f"{count:,} {noun if count == 1 else plural or noun + 's'}"
+
+
+def coded(sentence: str) -> Markup:
+    """A sentence whose `names` stand as code."""
+    parts = sentence.split("`")
+    if len(parts) % 2 == 0:  # a lone backtick marks nothing
+        return escape(sentence)
+    return Markup("").join(
+        Markup("<code>{}</code>").format(part) if i % 2 else escape(part)
+        for i, part in enumerate(parts)
+    )
 
 
 def capitalize_first(sentence: str) -> str:

@@ -12,7 +12,10 @@ function addButton(block) {
     button.textContent = (await write(text)) ? "Copied" : "Select and copy by hand";
     setTimeout(() => { button.textContent = "Copy"; }, 2000);
   });
-  block.before(button);
+  const frame = document.createElement("div");
+  frame.className = "copied";
+  block.replaceWith(frame);
+  frame.append(block, button);
 }
 
 // The clipboard is closed to pages that came over plain http from another machine.

@@ -30,12 +30,25 @@ function swap(fresh) {
   seen.set(fresh.id, fresh.innerHTML);
   const focused = old.contains(document.activeElement) ? document.activeElement.id : "";
   const open = new Set([...old.querySelectorAll("details[open]")].map(name));
-  const places = [...old.querySelectorAll(".scroll, .log")].map((box) => [box.scrollLeft, box.scrollTop]);
+  const places = boxes(old).map((box) => (isAtEnd(box) ? null : [box.scrollLeft, box.scrollTop]));
   old.replaceChildren(...fresh.childNodes);
   old.toggleAttribute("data-polls", fresh.hasAttribute("data-polls"));
   old.querySelectorAll("details").forEach((box) => { box.open = open.has(name(box)) || box.open; });
-  old.querySelectorAll(".scroll, .log").forEach((box, i) => places[i] && box.scrollTo(...places[i]));
+  boxes(old).forEach((box, i) => (places[i] ? box.scrollTo(...places[i]) : toEnd(box)));
   if (focused) document.getElementById(focused)?.focus();
+}
+
+function boxes(part) {
+  return [...part.querySelectorAll(".scroll, .log")];
+}
+
+// A log that is read at its end goes on at its end.
+function isAtEnd(box) {
+  return box.matches(".log") && box.scrollTop + box.clientHeight >= box.scrollHeight - 4;
+}
+
+function toEnd(box) {
+  if (box.matches(".log")) box.scrollTop = box.scrollHeight;
 }
 
 // What a part that folds is called, so that it stays open when it comes again.
@@ -71,4 +84,5 @@ async function loop() {
 document.addEventListener("visibilitychange", () => {
   if (document.visibilityState === "visible" && goesOn()) refresh().catch(() => {});
 });
+boxes(document).forEach(toEnd);
 if (goesOn()) setTimeout(loop, EVERY_MS);
