@@ -4,7 +4,14 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import FileResponse
 
 from paribus_service.dependencies import ServicesDep
-from paribus_service.wandb_backend import answers, file_stream, file_upload, graphql, payloads
+from paribus_service.wandb_backend import (
+    answers,
+    artifact_download,
+    file_stream,
+    file_upload,
+    graphql,
+    payloads,
+)
 from paribus_service.wandb_backend.callers import caller_of
 from paribus_service.wandb_backend.file_stream import Place
 from paribus_service.wandb_backend.operations import UPLOADS
@@ -56,3 +63,6 @@ async def upload_route(signed: str, request: Request, services: ServicesDep) -> 
 def download_route(signed: str, name: str, services: ServicesDep) -> FileResponse:
     """The bytes behind a signed address."""
     return file_upload.hand_out(services, signed, name)
+
+
+router.include_router(artifact_download.router)

@@ -5,6 +5,9 @@
 
 from paribus_service.wandb_backend.file_upload import Taker
 from paribus_service.wandb_backend.operations import (
+    artifact_changes,
+    artifact_files,
+    artifacts,
     console,
     file_listing,
     files,
@@ -18,6 +21,9 @@ from paribus_service.wandb_backend.operations import (
 from paribus_service.wandb_backend.resolvers import Resolvers
 
 RESOLVERS: tuple[Resolvers, ...] = (
+    artifact_changes.resolvers,
+    artifact_files.resolvers,
+    artifacts.resolvers,
     console.resolvers,
     file_listing.resolvers,
     files.resolvers,
@@ -29,5 +35,7 @@ RESOLVERS: tuple[Resolvers, ...] = (
     viewer.resolvers,
 )
 UPLOADS: dict[str, Taker] = {
+    "artifact_file": artifact_files.take_artifact_file,
+    "artifact_manifest": artifact_files.take_manifest,
     "run_file": files.take_run_file,
 }

@@ -1,0 +1,336 @@
+"""Versions of artifacts: made, committed, used, deleted. They never commit a transaction.
+
+Promises:
+- A version becomes visible, numbered and aliased in one step, when it is committed; before that it
+  is in the making and nobody's.
+- The same content under the same name is the same version (`find_same`).
+- A request that is repeated after a lost reply finds what it made (`client_id`).
+- Equal bytes are kept once in an entity, whichever artifacts they are in.
+
+Source: PROTOCOL 12 (wandb 0.31.0, core/pkg/artifacts/saver.go).
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import delete, func, select
+from sqlalchemy.orm import Session
+
+from paribus_service.errors import InvalidRequest, NotFound
+from paribus_service.store import artifact_collections as collections
+from paribus_service.store.tables import (
+    Artifact,
+    ArtifactAlias,
+    ArtifactCollection,
+    ArtifactFile,
+    ArtifactManifest,
+    ArtifactMembership,
+    ArtifactUse,
+    Project,
+    Run,
+)
+
+PENDING, COMMITTED, DELETED = "PENDING", "COMMITTED", "DELETED"
+
+
+@dataclass(frozen=True, slots=True)
+class NewVersion:
+    """What a client says of a version that it is about to upload."""
+
+    digest: str
+    digest_algorithm: str = "MANIFEST_MD5"
+    aliases: Sequence[str] = ()
+    tags: Sequence[str] = ()
+    description: str | None = None
+    metadata_text: str | None = None
+    client_id: str | None = None
+    run_pk: int | None = None
+    history_step: int | None = None
+    ttl_seconds: int | None = None
+
+
+def get_artifact(session: Session, artifact_id: int) -> Artifact:
+    """The version, in whatever state.
+
+    Raises:
+        NotFound: There is none.
+    """
+    artifact = session.get(Artifact, artifact_id)
+    if artifact is None:
+        raise NotFound("artifact", str(artifact_id))
+    return artifact
+
+
+def find_same(
+    session: Session, collection: ArtifactCollection, told: NewVersion
+) -> Artifact | None:
+    """The committed version with that digest, or None."""
+    query = select(Artifact).where(
+        Artifact.collection_id == collection.id,
+        Artifact.digest == told.digest,
+        Artifact.state == COMMITTED,
+    )
+    return session.scalar(query.order_by(Artifact.version_index.desc()).limit(1))
+
+
+def find_by_client_id(session: Session, client_id: str) -> Artifact | None:
+    """The version that a client calls so until it knows its id, or None."""
+    query = select(Artifact).where(Artifact.client_id == client_id, Artifact.state != DELETED)
+    return session.scalar(query.order_by(Artifact.id.desc()).limit(1))
+
+
+def begin_version(
+    session: Session, collection: ArtifactCollection, told: NewVersion, *, now: datetime
+) -> Artifact:
+    """A version in the making; the one that an earlier, unanswered request began."""
+    known = find_by_client_id(session, told.client_id) if told.client_id else None
+    if known is not None and known.collection_id == collection.id and known.digest == told.digest:
+        return known
+    artifact = Artifact(
+        collection_id=collection.id,
+        state=PENDING,
+        digest=told.digest,
+        digest_algorithm=told.digest_algorithm,
+        description=told.description,
+        metadata_text=told.metadata_text,
+        tags=list(dict.fromkeys(told.tags)),
+        requested_aliases=list(dict.fromkeys(told.aliases)),
+        client_id=told.client_id,
+        created_by_run_pk=told.run_pk,
+        history_step=told.history_step,
+        ttl_seconds=told.ttl_seconds,
+        created_at=now,
+        updated_at=now,
+    )
+    session.add(artifact)
+    session.flush()
+    return artifact
+
+
+def commit_version(
+    session: Session, artifact: Artifact, *, size_bytes: int, file_count: int, now: datetime
+) -> None:
+    """Number a version and let its aliases and `latest` point to it; doing it twice does it once.
+
+    Raises:
+        InvalidRequest: It was deleted.
+    """
+    if artifact.state == DELETED:
+        raise InvalidRequest.one("/artifactID", "this artifact was deleted: log it again")
+    if artifact.state == COMMITTED:
+        return
+    member = collections.place(session, artifact.collection, artifact, now=now)
+    artifact.version_index = member.version_index
+    artifact.state = COMMITTED
+    artifact.size_bytes, artifact.file_count = size_bytes, file_count
+    artifact.updated_at = now
+    aliases = [*artifact.requested_aliases, collections.LATEST]
+    collections.point(session, artifact.collection_id, aliases, artifact.id)
+
+
+def delete_version(
+    session: Session, artifact: Artifact, *, with_aliases: bool, now: datetime
+) -> None:
+    """Forget a version; its number is not used again.
+
+    Raises:
+        InvalidRequest: It has aliases, and nobody said that they go too.
+    """
+    if artifact.state == DELETED:
+        return
+    held = [row.alias for row in collections.all_aliases_of(session, artifact.id)]
+    if held and not with_aliases:
+        raise InvalidRequest.one(
+            "/deleteAliases",
+            f"artifact {artifact.collection.name}:v{artifact.version_index} has the aliases "
+            f"{', '.join(held)}: delete it with delete_aliases=True, or remove them first",
+        )
+    for member in collections.memberships_of(session, artifact.id):
+        collection = collections.get_collection(session, member.collection_id)
+        collections.displace(session, collection, artifact.id)
+    session.execute(delete(ArtifactFile).where(ArtifactFile.artifact_id == artifact.id))
+    artifact.state, artifact.updated_at = DELETED, now
+    session.flush()
+
+
+def delete_collection(session: Session, collection: ArtifactCollection) -> None:
+    """Forget a collection, and with a sequence its versions wherever they are linked."""
+    own = list(session.scalars(select(Artifact.id).where(Artifact.collection_id == collection.id)))
+    for table in (ArtifactAlias, ArtifactMembership):
+        session.execute(delete(table).where(table.collection_id == collection.id))
+    for artifact_id in own:
+        _erase(session, artifact_id)
+    session.delete(collection)
+    session.flush()
+
+
+def _erase(session: Session, artifact_id: int) -> None:
+    for table in (ArtifactAlias, ArtifactMembership, ArtifactFile, ArtifactManifest, ArtifactUse):
+        session.execute(delete(table).where(table.artifact_id == artifact_id))
+    session.execute(delete(Artifact).where(Artifact.id == artifact_id))
+
+
+def delete_outputs_of(session: Session, run: Run, *, now: datetime) -> None:
+    """Forget every version that a run logged."""
+    for artifact in outputs_of(session, run):
+        delete_version(session, artifact, with_aliases=True, now=now)
+
+
+def use(session: Session, artifact: Artifact, run: Run) -> None:
+    """Note that a run used a version."""
+    if session.get(ArtifactUse, (run.pk, artifact.id)) is None:
+        session.add(ArtifactUse(run_pk=run.pk, artifact_id=artifact.id))
+        session.flush()
+
+
+def inputs_of(session: Session, run: Run) -> Sequence[Artifact]:
+    """Versions that a run used."""
+    query = (
+        select(Artifact)
+        .join(ArtifactUse, ArtifactUse.artifact_id == Artifact.id)
+        .where(ArtifactUse.run_pk == run.pk, Artifact.state == COMMITTED)
+    )
+    return session.scalars(query.order_by(Artifact.id)).unique().all()
+
+
+def outputs_of(session: Session, run: Run) -> Sequence[Artifact]:
+    """Versions that a run logged."""
+    query = select(Artifact).where(
+        Artifact.created_by_run_pk == run.pk, Artifact.state == COMMITTED
+    )
+    return session.scalars(query.order_by(Artifact.id)).unique().all()
+
+
+def users_of(session: Session, artifact: Artifact) -> Sequence[Run]:
+    """Runs that used a version."""
+    query = (
+        select(Run)
+        .join(ArtifactUse, ArtifactUse.run_pk == Run.pk)
+        .where(ArtifactUse.artifact_id == artifact.id, Run.deleted_at.is_(None))
+    )
+    return session.scalars(query.order_by(Run.pk)).unique().all()
+
+
+def begin_manifest(
+    session: Session,
+    artifact: Artifact,
+    *,
+    name: str,
+    kind: str,
+    digest: str,
+    base_artifact_id: int | None,
+    now: datetime,
+) -> ArtifactManifest:
+    """A manifest whose JSON is about to come; the same request twice makes one."""
+    known = session.scalar(
+        select(ArtifactManifest).where(
+            ArtifactManifest.artifact_id == artifact.id,
+            ArtifactManifest.digest == digest,
+            ArtifactManifest.kind == kind,
+            ArtifactManifest.blob.is_(None),
+        )
+    )
+    if known is not None:
+        return known
+    manifest = ArtifactManifest(
+        artifact_id=artifact.id,
+        name=name,
+        kind=kind,
+        digest=digest,
+        base_artifact_id=base_artifact_id,
+        created_at=now,
+    )
+    session.add(manifest)
+    session.flush()
+    return manifest
+
+
+def get_manifest(session: Session, manifest_id: int) -> ArtifactManifest:
+    """The manifest.
+
+    Raises:
+        NotFound: There is none.
+    """
+    manifest = session.get(ArtifactManifest, manifest_id)
+    if manifest is None:
+        raise NotFound("artifact manifest", str(manifest_id))
+    return manifest
+
+
+def current_manifest(session: Session, artifact_id: int) -> ArtifactManifest | None:
+    """The newest manifest whose JSON has come, or None."""
+    query = select(ArtifactManifest).where(
+        ArtifactManifest.artifact_id == artifact_id, ArtifactManifest.blob.is_not(None)
+    )
+    return session.scalar(query.order_by(ArtifactManifest.id.desc()).limit(1))
+
+
+def stored_bytes(
+    session: Session, entity: str, digests: Collection[str]
+) -> dict[str, tuple[str, int | None]]:
+    """Digest → (blob, size) of bytes that an artifact of the entity holds already."""
+    found: dict[str, tuple[str, int | None]] = {}
+    wanted = sorted(set(digests))
+    for start in range(0, len(wanted), 500):
+        query = (
+            select(ArtifactFile.md5, ArtifactFile.blob, ArtifactFile.size_bytes)
+            .join(Artifact, Artifact.id == ArtifactFile.artifact_id)
+            .join(ArtifactCollection, ArtifactCollection.id == Artifact.collection_id)
+            .join(Project, Project.id == ArtifactCollection.project_id)
+            .where(Project.entity == entity, ArtifactFile.md5.in_(wanted[start : start + 500]))
+        )
+        found.update({md5: (blob, size) for md5, blob, size in session.execute(query)})
+    return found
+
+
+def keep_file(
+    session: Session, artifact_id: int, name: str, *, md5: str, blob: str, size_bytes: int | None
+) -> None:
+    """Say which bytes an entry of a version stands for; said twice, the last one holds."""
+    row = session.get(ArtifactFile, (artifact_id, name))
+    if row is None:
+        row = ArtifactFile(artifact_id=artifact_id, name=name)
+        session.add(row)
+    row.md5, row.blob, row.size_bytes = md5, blob, size_bytes
+    session.flush()
+
+
+def is_named(session: Session, blob: str) -> bool:
+    """Some entry of some version stands for this blob."""
+    query = select(ArtifactFile.artifact_id).where(ArtifactFile.blob == blob).limit(1)
+    return session.scalar(query) is not None
+
+
+def find_file(session: Session, artifact_id: int, name: str) -> ArtifactFile | None:
+    """The bytes of an entry, or None."""
+    return session.get(ArtifactFile, (artifact_id, name))
+
+
+def files_of(session: Session, artifact_id: int) -> dict[str, ArtifactFile]:
+    """Every entry of a version that has bytes here, by name."""
+    query = select(ArtifactFile).where(ArtifactFile.artifact_id == artifact_id)
+    return {row.name: row for row in session.scalars(query)}
+
+
+def page_of_files(
+    session: Session,
+    artifact_id: int,
+    *,
+    names: Sequence[str] = (),
+    after: str | None = None,
+    limit: int,
+) -> Sequence[ArtifactFile]:
+    """Entries with bytes here, by name, behind the name `after`; of `names` where given."""
+    query = select(ArtifactFile).where(ArtifactFile.artifact_id == artifact_id)
+    if names:
+        query = query.where(ArtifactFile.name.in_(names))
+    if after is not None:
+        query = query.where(ArtifactFile.name > after)
+    return session.scalars(query.order_by(ArtifactFile.name).limit(limit)).all()
+
+
+def count_files(session: Session, artifact_id: int) -> int:
+    """How many entries have bytes here; references have none."""
+    query = select(func.count()).where(ArtifactFile.artifact_id == artifact_id)
+    return session.scalar(query) or 0
