@@ -43,6 +43,7 @@ def make_engine(
     if is_sqlite:
         event.listen(engine, "connect", _sqlite_pragmas(synchronous))
         event.listen(engine, "begin", _begin_sqlite)
+        event.listen(engine, "checkin", _leave_no_transaction)
     return engine
 
 
@@ -59,6 +60,12 @@ def _sqlite_pragmas(synchronous: str) -> Callable[[sqlite3.Connection, Any], Non
 def _begin_sqlite(connection: Connection) -> None:
     reads_only = connection.get_execution_options().get("reads_only", False)
     connection.exec_driver_sql("BEGIN" if reads_only else "BEGIN IMMEDIATE")
+
+
+def _leave_no_transaction(connection: sqlite3.Connection | None, _record: Any) -> None:
+    """SQLite keeps a transaction open whose COMMIT failed, and SQLAlchemy takes it for ended."""
+    if connection is not None and connection.in_transaction:
+        connection.rollback()
 
 
 @contextmanager
