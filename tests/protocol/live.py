@@ -87,10 +87,10 @@ class Faults:
 
         if rule is None or rule.repeated:
             if rule is not None:
-                await self.app(scope, _playing(body), _swallow)
-            await self.app(scope, _playing(body), noting)
+                await self.app(scope, _playing(body, receive), _swallow)
+            await self.app(scope, _playing(body, receive), noting)
         elif rule.status is None:
-            await self.app(scope, _playing(body), _swallow)
+            await self.app(scope, _playing(body, receive), _swallow)
             await _answer(noting, 502)
         else:
             await _answer(noting, rule.status)
@@ -113,11 +113,12 @@ async def _read(receive: Receive) -> bytes:
             return body
 
 
-def _playing(body: bytes) -> Receive:
+def _playing(body: bytes, rest: Receive) -> Receive:
+    """The body that was read already; behind it whatever the real client does."""
     messages = [{"type": "http.request", "body": body, "more_body": False}]
 
     async def receive() -> Message:
-        return messages.pop() if messages else {"type": "http.disconnect"}
+        return messages.pop() if messages else await rest()
 
     return receive
 

@@ -193,8 +193,8 @@ out["history"] = [repr(row["x"]) for row in run.history(pandas=False)]
         specs = [json.dumps({"keys": ["x"], "minStep": 1, "maxStep": 3}), '{"keys": ["x"]}']
 
         answer = httpx.post(
-            f"{live.url}/graphql",
-            auth=("api", live.env["WANDB_API_KEY"]),
+            f"{live.service.url}/graphql",
+            auth=("api", live.service.env["WANDB_API_KEY"]),
             json={"query": query, "variables": {"specs": specs}, "operationName": ""},
         )
 
