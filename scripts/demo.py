@@ -20,6 +20,7 @@ import urllib.request
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 SWEEP = "batch-size-or-ratio-demo"
@@ -56,7 +57,7 @@ def start_service(home: Path, processes: ExitStack) -> tuple[str, str, Path]:
     """Start `paribus serve` on a free port; its address, a key, and its log."""
     log, ready = home / "service.log", home / "ready.json"
     command = [
-        str(BIN / "paribus"), "serve", "--dev", "--port", "0", "--data-dir", str(home / "data"),
+        "paribus", "serve", "--dev", "--port", "0", "--data-dir", str(home / "data"),
         "--ready-file", str(ready),
     ]  # fmt: skip
     process = start(command, dict(os.environ), log, processes)
@@ -66,7 +67,7 @@ def start_service(home: Path, processes: ExitStack) -> tuple[str, str, Path]:
             sys.exit(f"the service did not start:\n{log.read_text()}")
         time.sleep(0.05)
     told = json.loads(ready.read_text())
-    return told["url"], told["key"], log
+    return told["url"], told["api_key"], log
 
 
 def client_environment(url: str, key: str, home: Path) -> dict[str, str]:
@@ -87,23 +88,23 @@ def client_environment(url: str, key: str, home: Path) -> dict[str, str]:
     }
 
 
-def launch(env: dict[str, str]) -> dict[str, str]:
+def launch(env: dict[str, str]) -> dict[str, Any]:
     """Show what the sweep will do, then register it."""
     say(f"paribus launch {SWEEP}")
-    command = [str(BIN / "paribus"), "launch", SWEEP, "--json"]
     paribus(env, "launch", SWEEP, "--dry-run")
+    command = [str(BIN / "paribus"), "launch", SWEEP, "--json"]
     done = subprocess.run(command, env=env, check=True, capture_output=True, text=True)
-    sweep: dict[str, str] = json.loads(done.stdout)
+    sweep: dict[str, Any] = json.loads(done.stdout)
     return sweep
 
 
 def start_agent(
-    number: int, sweep: dict[str, str], env: dict[str, str], home: Path, processes: ExitStack
+    number: int, sweep: dict[str, Any], env: dict[str, str], home: Path, processes: ExitStack
 ) -> None:
     """One plain `wandb agent`, its output in a file."""
-    command = [str(BIN / "wandb"), "agent", sweep["path"]]
+    command = shlex.split(sweep["agent_command"])
     if number == 0:
-        say(f"{shlex.join(['wandb', *command[1:]])}   (the client as it is published)")
+        say(f"{sweep['agent_command']}   (the client as it is published)")
     start(command, env, home / f"agent-{number}.log", processes, cwd=home)
 
 
@@ -117,7 +118,12 @@ def start(
     """A process that ends with the demo."""
     with log.open("wb") as out:
         process = subprocess.Popen(
-            command, env=env, cwd=cwd, stdin=subprocess.DEVNULL, stdout=out, stderr=out
+            [str(BIN / command[0]), *command[1:]],
+            env=env,
+            cwd=cwd,
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=out,
         )
     processes.callback(end, process)
     return process
@@ -139,14 +145,14 @@ def paribus(env: dict[str, str], *arguments: str) -> int:
     return subprocess.run([str(BIN / "paribus"), *arguments], env=env, check=False).returncode
 
 
-def keep_serving(url: str, sweep: dict[str, str], home: Path, log: Path) -> None:
+def keep_serving(url: str, sweep: dict[str, Any], home: Path, log: Path) -> None:
     """At a terminal, keep the pages up until Ctrl-C; else say how to see them again."""
     port = url.rpartition(":")[2]
     again = f".venv/bin/paribus serve --dev --port {port} --data-dir {home.relative_to(ROOT)}/data"
     if not sys.stdout.isatty():
-        say(f"to look at the pages: {again}\n  then open {sweep['links']['page']}")  # type: ignore[index]
+        say(f"to look at the pages: {again}\n  then open {sweep['links']['page']}")
         return
-    say(f"look around: {sweep['links']['page']}\n  Ctrl-C ends the service; later: {again}")  # type: ignore[index]
+    say(f"look around: {sweep['links']['page']}\n  Ctrl-C ends the service; later: {again}")
     try:
         while urllib.request.urlopen(f"{url}/healthz").status == 200:
             time.sleep(2)
