@@ -8,11 +8,12 @@ import errno
 import json
 import logging
 import os
+import signal
 import socket
 from collections.abc import Mapping
-from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import typer
@@ -38,15 +39,19 @@ def serve(chosen: Mapping[str, Any], *, ready_file: Path | None) -> None:
     try:
         settings = read_settings(chosen)
         settings.refuse_exposed_dev_mode()
-        listener = bind(settings.host, settings.port)
-        key = prepare(settings)
+        with bind(settings.host, settings.port) as listener:
+            _serve(settings, listener, prepare(settings), ready_file)
     except ServiceError as error:
         exits.leave(str(error), exits.REFUSED)
+
+
+def _serve(
+    settings: Settings, listener: socket.socket, key: str | None, ready_file: Path | None
+) -> None:
     _configure_log(settings)
     url = address(settings, listener.getsockname()[1])
     server = _Server(settings, url=url, key=key, ready_file=ready_file)
-    with suppress(KeyboardInterrupt):  # uvicorn has shut down in order when it lets this through
-        server.run(sockets=[listener])
+    server.run(sockets=[listener])
     if not server.started:
         raise typer.Exit(exits.REFUSED)
 
@@ -76,15 +81,23 @@ def bind(host: str, port: int) -> socket.socket:
         family, kind, protocol, _, where = socket.getaddrinfo(
             host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
-        listener = socket.socket(family, kind, protocol)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(where)
-        listener.listen(2048)
+        listener = _listening(socket.socket(family, kind, protocol), where)
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
             raise PortInUse(host, port) from error
         reason = error.strerror or str(error)
         raise StartRefused(f"cannot listen on {host} port {port}: {reason}") from error
+    return listener
+
+
+def _listening(listener: socket.socket, where: Any) -> socket.socket:
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(where)
+        listener.listen(2048)
+    except OSError:
+        listener.close()
+        raise
     return listener
 
 
@@ -163,6 +176,11 @@ class _Server(uvicorn.Server):
         self._url = url
         self._key = key
         self._ready_file = ready_file
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        # uvicorn's own would raise the signal again after an orderly end: exit code -15 and not 0.
+        self.force_exit = self.should_exit and sig == signal.SIGINT
+        self.should_exit = True
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
