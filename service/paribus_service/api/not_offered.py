@@ -53,6 +53,11 @@ def refuse(request: Request) -> Response:
     raise NotOfferedHere(f"{request.method} {API}{asked}")
 
 
-for _method, _paths in (("GET", _GET), ("POST", _POST), ("PUT", _PUT), ("PATCH", _PATCH)):
-    for _path in _paths:
-        router.add_api_route(_path, refuse, methods=[_method])
+ROUTES = (
+    *(("GET", path) for path in _GET),
+    *(("POST", path) for path in _POST),
+    *(("PUT", path) for path in _PUT),
+    *(("PATCH", path) for path in _PATCH),
+)
+for _method, _path in ROUTES:
+    router.add_api_route(_path, refuse, methods=[_method])

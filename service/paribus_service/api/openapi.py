@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from paribus_service.api.links import API
+from paribus_service.api.not_offered import ROUTES
 from paribus_service.api.routes import document
 
 _METHODS = ("get", "post", "put", "patch", "delete")
@@ -38,6 +40,12 @@ def _page(written: dict[str, Any]) -> Iterator[str]:
         for method, path, operation in _operations(written):
             if operation["tags"][0] == tag:
                 yield from _section(method, path, operation)
+    yield ""
+    yield "## Not offered yet"
+    yield ""
+    yield "These are planned, and refused by their name with the code `not_offered`:"
+    yield ""
+    yield from (f"- `{method} {API}{path}`" for method, path in ROUTES)
 
 
 def _operations(written: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:

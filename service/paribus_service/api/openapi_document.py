@@ -17,11 +17,12 @@ from paribus_service.api.bodies.base import Problem
 DESCRIPTION = """\
 Registers W&B sweeps, hands them to plain `wandb agent` workers, and answers which run was best.
 
-Times are RFC 3339 in UTC, durations are in seconds. NaN and the infinities, which JSON cannot
-say, are the strings "NaN", "Infinity" and "-Infinity". Unknown query parameters and fields are
-refused with the nearest name. Every error is `application/problem+json` (RFC 9457) with a stable
-`code`. A POST with an `Idempotency-Key` is done once, however often it is sent. Lists come in
-pages: send `next_page_token` as `page_token` for the next.
+Times are RFC 3339 in UTC, durations are in seconds.
+NaN and the infinities, which JSON cannot say, are the strings "NaN", "Infinity" and "-Infinity".
+Unknown query parameters and fields are refused with the nearest name.
+Every error is `application/problem+json` (RFC 9457) with a stable `code`.
+A POST with an `Idempotency-Key` is done once, however often it is sent.
+Lists come in pages: send `next_page_token` as `page_token` for the next.
 """
 _OPEN = frozenset({"healthz", "readyz", "show_version"})  # ask for no key
 
