@@ -1,0 +1,117 @@
+import math
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from paribus_service.dashboard import wording
+from paribus_service.dashboard.addresses import local_path
+from paribus_service.dashboard.console import console_line
+from paribus_service.dashboard.progress import progress
+
+
+class TestNumbers:
+    @pytest.mark.parametrize(
+        ("value", "shown"),
+        [
+            (0.123456789, "0.123457"),
+            (12345, "12,345"),
+            (-3, "−3"),
+            (-0.5, "−0.5"),
+            (2e-05, "2e-05"),
+            (1e300, "1e+300"),
+            (math.nan, "NaN"),
+            (-math.inf, "−∞"),
+            (None, "–"),
+        ],
+    )
+    def test_a_number_is_written_for_people(self, value: float | None, shown: str) -> None:
+        assert wording.number(value) == shown
+
+    def test_a_long_value_is_cut_and_says_so(self) -> None:
+        assert wording.plain("x" * 1000).endswith("… (1,000 characters)")
+
+    def test_a_size_has_its_unit(self) -> None:
+        assert [wording.size(n) for n in (0, 1023, 1536, 5 * 2**30)] == [
+            "0 bytes",
+            "1023 bytes",
+            "1.5 KiB",
+            "5.0 GiB",
+        ]
+
+    @pytest.mark.parametrize(
+        ("seconds", "shown"),
+        [
+            (0, "0 s"),
+            (59.6, "1 min 0 s"),
+            (200, "3 min 20 s"),
+            (7500, "2 h 5 min"),
+            (200_000, "2 d 7 h"),
+        ],
+    )
+    def test_a_duration_is_in_two_units(self, seconds: float, shown: str) -> None:
+        assert wording.duration(seconds) == shown
+
+
+class TestMarkup:
+    def test_a_moment_is_a_time_element_in_utc(self) -> None:
+        moment = datetime(2026, 11, 23, 8, 5, tzinfo=UTC) + timedelta(seconds=7)
+
+        assert wording.when(moment) == (
+            '<time datetime="2026-11-23T08:05:07Z">2026-11-23 08:05:07 UTC</time>'
+        )
+
+    def test_a_state_is_told_by_word_and_shape(self) -> None:
+        chip = wording.chip("failed", 'exit "1"')
+
+        assert "✕" in chip
+        assert " failed" in chip
+        assert "exit &#34;1&#34;" in chip
+
+    def test_names_in_a_sentence_stand_as_code_and_are_escaped(self) -> None:
+        assert wording.coded("`<a>` moved <b>") == "<code>&lt;a&gt;</code> moved &lt;b&gt;"
+        assert wording.coded("a lone ` mark <b>") == "a lone ` mark &lt;b&gt;"
+
+
+class TestProgress:
+    def test_the_parts_fill_the_bar(self) -> None:
+        bar = progress({"finished": 5, "running": 1, "leased": 1, "failed": 1, "queued": 4}, 12)
+
+        assert bar.words == "5 of 12 trials done, 2 running, 1 failed, 4 waiting"
+        assert sum(part.width for part in bar.parts) == pytest.approx(100)
+
+    def test_a_search_without_end_counts_what_is_done(self) -> None:
+        assert progress({"finished": 3}, None).words == "3 trials done"
+
+    def test_an_empty_sweep_has_an_empty_bar(self) -> None:
+        assert progress({}, None).parts == ()
+
+
+class TestConsole:
+    @pytest.mark.parametrize(
+        ("stored", "text", "is_error"),
+        [
+            ('{"ts":"2026-11-23T08:43:08.341942","content":"hello"}', "hello", False),
+            ('{"ts":"x","level":"error","content":"\\u001b[31mbad\\u001b[0m"}', "bad", True),
+            ("ERROR 2026-11-23T08:43:08.341942 boom", "boom", True),
+            ("2026-11-23T08:43:08.341942 fine", "fine", False),
+            ('{"content": "10%\\r50%\\r100%\\r"}', "100%", False),
+            ("{not json", "{not json", False),
+        ],
+    )
+    def test_a_line_is_read_in_both_shapes(self, stored: str, text: str, is_error: bool) -> None:
+        line = console_line(3, stored)
+
+        assert (line.number, line.text, line.is_error) == (3, text, is_error)
+
+
+class TestLocalPath:
+    @pytest.mark.parametrize("path", ["/", "/lab/imdb", "/lab/imdb?before=x#runs"])
+    def test_a_path_of_ours_is_kept(self, path: str) -> None:
+        assert local_path(path, "") == path
+
+    @pytest.mark.parametrize(
+        "path",
+        ["", None, "https://evil.example", "//evil.example", "/\\evil", "/a\nb", "/\t/evil", "x"],
+    )
+    def test_another_host_is_never_gone_to(self, path: str | None) -> None:
+        assert local_path(path, "/paribus") == "/paribus/"
