@@ -22,6 +22,17 @@ from paribus_sweeps.spec import SweepSpec
 # Sums are given for these; the rest of a price is words.
 _SUMMED = ("steps", "evaluations", "examples_trained", "examples_scored", "hours")
 
+# What an hour goes into, under the names that the Trainer has for it.
+_NEEDED = (
+    "train_test_ratio",
+    "per_device_train_batch_size",
+    "per_device_eval_batch_size",
+    "gradient_accumulation_steps",
+    "num_train_epochs",
+    "max_steps",
+    "eval_steps",
+)
+
 
 class PricedProgram(Protocol):
     """What pricing asks of a program's schema: its defaults, and what its data sets hold."""
@@ -118,12 +129,16 @@ def _trial_price(
     if pool is None:
         note = f"how many reviews {args.get('data_set')} holds is not known before it is loaded"
         return TrialPrice(trial.number, note=note)
+    missing = [key for key in _NEEDED if args.get(key) is None]
+    if missing:
+        return TrialPrice(trial.number, note=f"{' and '.join(missing)} is not known")
     return _known_price(trial.number, args, pool, rates)
 
 
 def _pool(args: Mapping[str, Any], data_sets: Mapping[str, Any]) -> int | None:
     """Return how many reviews train and test part share; `pool_size` cannot exceed the set."""
-    held = data_sets.get(str(args.get("data_set")), {}).get("reviews")
+    facts = data_sets.get(str(args.get("data_set")), {})
+    held = facts.get("reviews")
     wanted = args.get("pool_size")
     if held is None:
         return None

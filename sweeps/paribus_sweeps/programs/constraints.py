@@ -7,13 +7,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
 
 from paribus_sweeps.errors import InvalidProgramSchema, Problem, pointer
+from paribus_sweeps.spec.reading import is_number
 
+_RATIO = re.compile(r"[1-9][0-9]*:[1-9][0-9]*")
 # kind → the fields that name keys
 _KEY_FIELDS: Mapping[str, tuple[str, ...]] = {
     "multiple_of": ("key", "of"),
@@ -39,12 +42,20 @@ class Constraint:
         if any(args.get(key) != wanted for key, wanted in self.when.items()):
             return
         given = [args.get(key) for key in self.keys]
-        if None in given or self._holds(*given):
+        if not self._can_be_asked(*given) or self._holds(*given):
             return
         shown = ", ".join(f"{key} {value}" for key, value in zip(self.keys, given, strict=True))
         yield Problem(
             pointer(self.keys[0]), self.kind, f"{self.message}: {shown}", self._advice(*given)
         )
+
+    def _can_be_asked(self, first: Any, second: Any = 0) -> bool:
+        """Whether the values are of the kind that the rule compares; types are the schema's."""
+        if self.kind == "multiple_of":
+            return is_number(first) and is_number(second)
+        if self.kind == "fits_holdout":
+            return bool(_RATIO.fullmatch(str(first))) and is_number(second)
+        return first is not None
 
     def _holds(self, first: Any, second: Any = None) -> bool:
         if self.kind == "multiple_of":
@@ -87,7 +98,9 @@ def _read(entry: Any, known: Collection[str], where: str) -> Constraint:
         raise InvalidProgramSchema(where, f"rule {kind!r} is not one of {', '.join(_KEY_FIELDS)}")
     keys = tuple(str(entry.get(name)) for name in _KEY_FIELDS[kind])
     when = entry.get("when", {})
+    if not isinstance(when, Mapping):
+        raise InvalidProgramSchema(where + "/when", "a mapping of keys to values was expected")
     for key in (*keys, *when):
         if key not in known:
             raise InvalidProgramSchema(where, f"the rule names {key!r}, which is no parameter")
-    return Constraint(kind, entry.get("message", kind), keys, when, entry.get("value"))
+    return Constraint(kind, str(entry.get("message", kind)), keys, when, entry.get("value"))

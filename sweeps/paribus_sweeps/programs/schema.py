@@ -346,7 +346,7 @@ def _check_schema(schema: Any, where: str) -> None:
 
 def _check_keyword(keyword: str, given: Any, where: str) -> None:
     expected = {
-        "type": lambda v: v in _TYPES or (isinstance(v, list) and set(v) <= set(_TYPES) and v),
+        "type": lambda v: _is_type_list([v] if isinstance(v, str) else v),
         "enum": lambda v: isinstance(v, list) and v,
         "properties": lambda v: isinstance(v, Mapping),
         "required": lambda v: isinstance(v, list) and all(isinstance(i, str) for i in v),
@@ -358,6 +358,10 @@ def _check_keyword(keyword: str, given: Any, where: str) -> None:
     }
     if keyword in expected and not expected[keyword](given):
         raise InvalidProgramSchema(where, f"{_shown(given)} is not taken here")
+
+
+def _is_type_list(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and all(name in _TYPES for name in value)
 
 
 def _is_length(value: Any) -> bool:

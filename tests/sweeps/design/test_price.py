@@ -7,7 +7,7 @@ import pytest
 
 from paribus_sweeps.design.grids import expand
 from paribus_sweeps.design.price import Price, looks, price
-from paribus_sweeps.programs import shipped
+from paribus_sweeps.programs import ProgramSchema, shipped
 from paribus_sweeps.spec import SweepSpec
 
 STORY = {
@@ -128,6 +128,20 @@ class TestUnknown:
 
         assert (made.steps, made.evaluations, made.hours) == (None, None, None)
         assert "my/reviews.csv" in made.notes[0]
+
+    def test_a_program_that_keeps_its_cadence_to_itself_has_no_price(self) -> None:
+        schema = ProgramSchema.from_json(
+            {
+                "type": "object",
+                "properties": {"data_set": {"default": "mine"}},
+                "x-paribus": {"data_sets": {"mine": {"reviews": 100}}},
+            }
+        )
+        spec = SweepSpec.from_config({"method": "grid", "parameters": {"a": {"value": 1}}})
+
+        (note,) = price(spec, expand(spec), schema).notes
+
+        assert note.startswith("train_test_ratio and per_device_train_batch_size and")
 
     def test_a_program_without_a_schema_has_no_price(self) -> None:
         config = {"method": "grid", "program": "train.py", "parameters": {"a": {"value": 1}}}

@@ -268,6 +268,27 @@ class TestConstraints:
         assert found.hint is None
 
     @pytest.mark.parametrize(
+        ("kind", "given"),
+        [
+            ({"kind": "multiple_of", "key": "a", "of": "b"}, {"a": "%s", "b": 3}),
+            ({"kind": "multiple_of", "key": "a", "of": "b"}, {"a": 3}),
+            ({"kind": "fits_holdout", "ratio": "a", "share": "b"}, {"a": "0:0", "b": 0.2}),
+            ({"kind": "fits_holdout", "ratio": "a", "share": "b"}, {"a": "4:1", "b": "x"}),
+            ({"kind": "not_equal", "key": "a"}, {"b": 1}),
+        ],
+    )
+    def test_a_rule_is_not_asked_of_what_it_cannot_compare(
+        self, kind: dict[str, Any], given: dict[str, Any]
+    ) -> None:
+        schema = {
+            "type": "object",
+            "properties": {"a": {}, "b": {}},
+            "x-paribus": {"constraints": [kind]},
+        }
+
+        assert ProgramSchema.from_json(schema).check(given) == ()
+
+    @pytest.mark.parametrize(
         ("rules", "said"),
         [
             (3, "a list of rules was expected"),
@@ -275,6 +296,7 @@ class TestConstraints:
             ([{"kind": "odd"}], "rule 'odd' is not one of"),
             ([{"kind": "not_equal", "key": "zzz"}], "'zzz', which is no parameter"),
             ([{"kind": "not_equal", "key": "steps", "when": {"q": 1}}], "'q', which is no"),
+            ([{"kind": "not_equal", "key": "steps", "when": 3}], "/when: a mapping of keys"),
         ],
     )
     def test_a_rule_that_cannot_be_is_refused(self, rules: Any, said: str) -> None:
@@ -295,6 +317,7 @@ class TestPublishing:
             ({"type": "object", "properties": {"a": 3}}, "a JSON object was expected"),
             ({"type": "object", "properties": {"a": {"type": "float"}}}, "'float' is not taken"),
             ({"type": "object", "properties": {"a": {"type": []}}}, "is not taken"),
+            ({"type": "object", "properties": {"a": {"type": [{}]}}}, "is not taken"),
             ({"type": "object", "properties": {"a": {"enum": []}}}, "is not taken"),
             ({"type": "object", "properties": {"a": {"pattern": "("}}}, "is not taken"),
             ({"type": "object", "properties": {"a": {"pattern": 3}}}, "is not taken"),
