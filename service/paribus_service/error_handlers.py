@@ -174,7 +174,9 @@ def install(app: FastAPI) -> None:
     def http(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
         code = _TITLES.get(error.status_code, "error").lower().replace(" ", "_")
-        return problem(request, error.status_code, code, str(error.detail))
+        answer = problem(request, error.status_code, code, str(error.detail))
+        answer.headers.update(error.headers or {})  # such as Allow
+        return answer
 
     def unexpected(request: Request, error: Exception) -> Response:
         request_id = new_id(12)

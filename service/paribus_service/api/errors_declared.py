@@ -3,7 +3,7 @@
 from typing import Any
 
 _REASONS = {
-    400: "The request is not HTTP that can be understood.",
+    400: "The body is not text that can be read.",
     401: "No key, or one that nobody has.",
     403: "The key may not do this.",
     404: "There is no such thing.",
@@ -33,5 +33,5 @@ def problems(*statuses: int) -> Responses:
 
 READS = problems(401, 403, 404, 422, 503)
 LISTS = problems(401, 403, 422, 503)
-WRITES = problems(401, 403, 404, 409, 413, 415, 422, 503, 507)
-CREATES = problems(401, 403, 409, 413, 415, 422, 503, 507)
+WRITES = problems(400, 401, 403, 404, 409, 413, 415, 422, 503, 507)
+CREATES = problems(400, 401, 403, 409, 413, 415, 422, 503, 507)

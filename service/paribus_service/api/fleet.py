@@ -39,7 +39,7 @@ def list_agents(
     return Page(items=[AgentOut.of(agent, base) for agent in agents], next_page_token=token)
 
 
-@router.get("/agents/{agent_id}", operation_id="show_agent", responses=READS)
+@router.get("/agents/{agent_id:plain}", operation_id="show_agent", responses=READS)
 def show_agent(agent_id: str, _who: Reader, session: SessionDep, base: BaseUrl) -> AgentOut:
     """An agent: where it runs, how it fares, when it last asked."""
     return AgentOut.of(sweep_store.get_agent(session, agent_id), base)

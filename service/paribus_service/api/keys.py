@@ -55,7 +55,7 @@ def create_key(body: KeyIn, who: Admin, once: OnceDep, clock: ClockDep, base: Ba
     return once.answer(create)
 
 
-@router.get("/keys/{key_id}", operation_id="show_key", responses=READS)
+@router.get("/keys/{key_id:plain}", operation_id="show_key", responses=READS)
 def show_key(key_id: str, _who: Admin, session: SessionDep) -> KeyOut:
     """A key, by what may be shown of it."""
     return KeyOut.of(key_store.get_key(session, key_id))

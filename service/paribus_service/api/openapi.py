@@ -6,6 +6,7 @@ python -m paribus_service.api.openapi --page docs/reference/rest.md
 
 import argparse
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from paribus_service.api.links import API
 from paribus_service.api.not_offered import ROUTES
 from paribus_service.api.routes import document
 
+_CONVERTOR = re.compile(":path(?=})")
 _METHODS = ("get", "post", "put", "patch", "delete")
 
 
@@ -45,7 +47,7 @@ def _page(written: dict[str, Any]) -> Iterator[str]:
     yield ""
     yield "These are planned, and refused by their name with the code `not_offered`:"
     yield ""
-    yield from (f"- `{method} {API}{path}`" for method, path in ROUTES)
+    yield from (f"- `{method} {API}{_CONVERTOR.sub('', path)}`" for method, path in ROUTES)
 
 
 def _operations(written: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:

@@ -6,12 +6,22 @@ from collections.abc import Iterator
 from fastapi import Request
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
+from starlette.convertors import StringConvertor, register_url_convertor
 
 from paribus_service.error_handlers import unknown_field
 from paribus_service.errors import InvalidRequest, UnsupportedBody
 
 JSON_TYPE = "application/json"
 CONFIG_TYPES = (JSON_TYPE, "application/yaml", "application/x-yaml", "text/yaml", "text/plain")
+
+
+class PlainConvertor(StringConvertor):
+    """An id in a path: without a colon, so that `/sweeps/x:pause` is never taken for one."""
+
+    regex = "[^/:]+"
+
+
+register_url_convertor("plain", PlainConvertor())
 
 
 def refuse_unknown_parameters(request: Request) -> None:

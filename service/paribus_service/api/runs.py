@@ -70,7 +70,7 @@ def _project_id(session: SessionDep, entity: str | None, project: str | None) ->
     return found.id
 
 
-@router.get("/runs/{run_id}", operation_id="show_run", responses=READS)
+@router.get("/runs/{run_id:plain}", operation_id="show_run", responses=READS)
 def show_run(run_id: RunId, _who: Reader, session: SessionDep, base: BaseUrl) -> RunDetailOut:
     """A run, with its config, its summary and the other attempts at its trial."""
     return _detail(session, run_store.get_run(session, run_id), base)

@@ -151,7 +151,7 @@ def list_sweeps(
 
 
 @router.get(
-    "/sweeps/{sweep_id}",
+    "/sweeps/{sweep_id:plain}",
     operation_id="show_sweep",
     response_model=SweepOut,
     responses={304: {"description": "Not changed since the ETag in If-None-Match."}, **READS},

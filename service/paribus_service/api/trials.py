@@ -59,7 +59,7 @@ def _run_id(trial: Trial, runs: dict[int, Run]) -> str | None:
     return None if run is None else run.id
 
 
-@router.get("/trials/{trial_id}", operation_id="show_trial", responses=READS)
+@router.get("/trials/{trial_id:plain}", operation_id="show_trial", responses=READS)
 def show_trial(
     trial_id: TrialId, _who: Reader, session: SessionDep, base: BaseUrl
 ) -> TrialDetailOut:

@@ -11,7 +11,7 @@ from paribus_service.api.links import API
 from paribus_service.error_handlers import problem
 from paribus_service.errors import nearest
 
-METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"]
+METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "QUERY"]
 Known = Mapping[str, tuple[re.Pattern[str], frozenset[str]]]
 """Path → its pattern, and its methods."""
 
@@ -50,7 +50,16 @@ def _refusal(request: Request, known: Known) -> Response:
 
 
 def _pattern(path: str) -> re.Pattern[str]:
-    return re.compile(re.sub(r"\\\{[^}]*\\\}", "[^/]+", re.escape(path)))
+    """The path's pattern; a file's or a program's name may hold slashes, an id no colon."""
+    parts = re.split(r"(\{[^}]*\})", path)
+    return re.compile("".join(_OF_PART.get(part) or _part(part) for part in parts))
+
+
+_OF_PART = {"{name}": ".+"}
+
+
+def _part(part: str) -> str:
+    return "[^/:]+" if part.startswith("{") else re.escape(part)
 
 
 def _hint(path: str, known: Iterable[str]) -> str:

@@ -48,8 +48,30 @@ class TestProblems:
         assert problem["instance"] == (API + path).partition("?")[0]
         assert problem["detail"]
 
-    def test_405_names_the_methods(self, api: TestClient) -> None:
-        assert api.delete(f"{API}/sweeps").headers["allow"] == "GET, POST"
+    @pytest.mark.parametrize(
+        ("method", "path", "allow"),
+        [
+            ("DELETE", "/sweeps", "GET, POST"),
+            ("GET", "/sweeps/x:pause", "POST"),
+            ("QUERY", "/agents/x", "GET"),
+            ("POST", "/programs/a/b.py/schema", "GET, PUT"),
+        ],
+    )
+    def test_405_names_the_methods(
+        self, api: TestClient, method: str, path: str, allow: str
+    ) -> None:
+        answer = api.request(method, API + path)
+
+        assert answer.status_code == 405
+        assert answer.headers["allow"] == allow
+
+    def test_a_body_that_is_no_text_is_400(self, api: TestClient) -> None:
+        answer = api.post(
+            f"{API}/keys", content=b"\xff", headers={"Content-Type": "application/json"}
+        )
+
+        assert answer.status_code == 400
+        assert answer.json()["code"] == "bad_request"
 
     def test_an_unknown_path_names_the_nearest(self, api: TestClient) -> None:
         assert f"{API}/sweeps" in api.get(f"{API}/sweep").json()["detail"]

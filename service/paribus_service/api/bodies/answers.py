@@ -88,6 +88,16 @@ class FactorBestOut(Answer):
     """What always moved with it: its levels cannot be weighed against each other."""
 
 
+class MatchedPairsOut(Answer):
+    """How many pairs of finished runs differ in one factor alone."""
+
+    factor: str
+    pairs: int
+    contexts: int
+    """Distinct settings of everything else, replicates not counted apart."""
+    sentence: str
+
+
 class BestOut(Answer):
     """Best run per factor: facts; which level is best is a claim that is not made here."""
 
@@ -104,6 +114,12 @@ class BestOut(Answer):
     best: list[RankedRunOut]
     factors: list[FactorBestOut]
     not_ranked: list[NotRankedOut]
+    matched_pairs: list[MatchedPairsOut]
+    """How many pairs of finished runs differ in one factor alone; factors with levels only."""
+    moved_together: list[MovedTogetherOut]
+    """Every fact that keeps two of the sweep's factors from being told apart."""
+    not_offered: str
+    """What is not answered yet, in a sentence."""
 
 
 class LibraryItemOut(Answer):
