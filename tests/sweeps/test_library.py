@@ -1,6 +1,7 @@
 """Every shipped sweep can run, and says what it asks and what it costs."""
 
 import re
+from pathlib import Path
 
 import pytest
 
@@ -89,6 +90,16 @@ class TestStory:
 
         assert spec.design is not None
         assert [f.name for f in spec.design.factors] == ["num_train_epochs", "learning_rate"]
+
+
+class TestReadme:
+    def test_it_lists_every_question_as_it_is_asked(self) -> None:
+        readme = Path(__file__).parents[2] / "sweeps" / "README.md"
+        table = readme.read_text(encoding="utf-8")
+
+        for name in library.names():
+            if not name.endswith("-demo"):
+                assert f"| `{name}` | {library.load(name).question} |" in table
 
 
 class TestNames:

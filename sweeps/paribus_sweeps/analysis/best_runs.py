@@ -206,7 +206,9 @@ def best_per_factor(
     """
     _check_arguments(goal, resolution, bins)
     ranked, not_ranked = _eligible(runs, response)
-    look = _Look(tuple(ranked), tuple(not_ranked), tuple(factors), goal, resolution)
+    look = _Look(
+        tuple(ranked), tuple(not_ranked), _configurations(ranked, factors), goal, resolution
+    )
     return BestPerFactor(
         response=response,
         goal=goal,
@@ -249,12 +251,50 @@ def _why_not(run: Run, response: str) -> str | None:
 
 
 @dataclass(frozen=True, slots=True)
+class _Configuration:
+    """The runs of one setting, and their mean; it lies whole in one level of each factor."""
+
+    runs: tuple[RankedRun, ...]
+    mean: ConfigurationMean
+
+
+def _configurations(
+    ranked: Sequence[RankedRun], factors: Sequence[Factor]
+) -> tuple[_Configuration, ...]:
+    """Return the runs by setting, in declared order of levels."""
+    groups: dict[tuple[str, ...], list[RankedRun]] = {}
+    for entry in ranked:
+        groups.setdefault(tuple(_label(entry.run, f) for f in factors), []).append(entry)
+    names = [factor.name for factor in factors]
+    places = [{label: at for at, label in enumerate(factor.labels)} for factor in factors]
+
+    def order(labels: tuple[str, ...]) -> list[tuple[int, str]]:
+        pairs = zip(places, labels, strict=True)
+        return [(place.get(label, len(place)), label) for place, label in pairs]
+
+    return tuple(
+        _Configuration(
+            tuple(groups[labels]),
+            _configuration_mean(dict(zip(names, labels, strict=True)), groups[labels]),
+        )
+        for labels in sorted(groups, key=order)
+    )
+
+
+def _configuration_mean(
+    setting: Mapping[str, str], runs: Sequence[RankedRun]
+) -> ConfigurationMean:
+    values = [entry.value for entry in runs]
+    return ConfigurationMean(setting, len(values), _mean(values), _sd(values))
+
+
+@dataclass(frozen=True, slots=True)
 class _Look:
     """The runs, and what counts as better: shared by all levels."""
 
     ranked: tuple[RankedRun, ...]
     not_ranked: tuple[NotRanked, ...]
-    factors: tuple[Factor, ...]
+    configurations: tuple[_Configuration, ...]
     goal: Goal
     resolution: float
 
@@ -274,12 +314,12 @@ class _Look:
         self, factor: Factor, together: Sequence[MovedTogether], bins: int | None
     ) -> FactorBest:
         facts = tuple(fact for fact in together if factor.name in fact.members)
+        holding: list[RankedRun] = []
         if factor.kind == "levels":
             levels = self._levels(factor)
-            holding = []
         else:
-            holding = [r for r in self.ranked if _number(r.run, factor) is not None]
-            levels = self._bins(factor, holding, bins) if bins else ()
+            holding = [r for r in self.ranked if _number(r.run.setting, factor) is not None]
+            levels = self._bins(factor, bins) if bins else ()
         return FactorBest(
             factor=factor.name,
             keys=factor.keys,
@@ -291,103 +331,97 @@ class _Look:
         )
 
     def _levels(self, factor: Factor) -> tuple[LevelBest, ...]:
-        everyone = [r.run for r in self.ranked] + [r.run for r in self.not_ranked]
-        undeclared = {_label(run, factor) for run in everyone} - set(factor.labels)
-        labels = (*factor.labels, *sorted(undeclared))
-        groups = {
-            label: [r for r in self.ranked if _label(r.run, factor) == label] for label in labels
-        }
-        fewest = min((len(group) for group in groups.values() if group), default=0)
+        groups: dict[str, list[_Configuration]] = {label: [] for label in factor.labels}
+        for configuration in self.configurations:
+            label = configuration.mean.setting[factor.name]
+            groups.setdefault(label, []).append(configuration)
+        left_out: dict[str, list[NotRanked]] = {}
+        for entry in self.not_ranked:
+            left_out.setdefault(_label(entry.run, factor), []).append(entry)
+        undeclared = sorted((groups.keys() | left_out.keys()) - set(factor.labels))
+        fewest = _fewest(groups.values())
         return tuple(
             self._level(
                 label,
-                groups[label],
-                [r for r in self.not_ranked if _label(r.run, factor) == label],
+                groups.get(label, []),
+                left_out.get(label, []),
                 fewest,
                 declared=label not in undeclared,
             )
-            for label in labels
+            for label in (*factor.labels, *undeclared)
         )
 
-    def _bins(
-        self, factor: Factor, holding: Sequence[RankedRun], bins: int
-    ) -> tuple[LevelBest, ...]:
-        groups = _quantile_groups([(_number(r.run, factor) or 0.0, r) for r in holding], bins)
-        fewest = min((len(group) for group in groups), default=0)
+    def _bins(self, factor: Factor, bins: int) -> tuple[LevelBest, ...]:
+        pairs = [
+            (number, configuration)
+            for configuration in self.configurations
+            if (number := _number(configuration.mean.setting, factor)) is not None
+        ]
+        groups = _quantile_groups(pairs, bins)
+        fewest = _fewest([configuration for _, configuration in group] for group in groups)
         return tuple(
-            self._level(f"{group[0][0]:g} to {group[-1][0]:g}", [r for _, r in group], [], fewest)
+            self._level(f"{group[0][0]:g} to {group[-1][0]:g}", [c for _, c in group], [], fewest)
             for group in groups
         )
 
     def _level(
         self,
         label: str,
-        ranked: Sequence[RankedRun],
+        configurations: Sequence[_Configuration],
         not_ranked: Sequence[NotRanked],
         fewest: int,
         *,
         declared: bool = True,
     ) -> LevelBest:
-        ranked = sorted(ranked, key=lambda r: r.run.id)
-        configurations = self._configurations(ranked)
+        ranked = [entry for configuration in configurations for entry in configuration.runs]
+        means = tuple(configuration.mean for configuration in configurations)
         return LevelBest(
             label=label,
             best=self.best_of(ranked),
             value=self.best_value(ranked) if ranked else None,
             n=len(ranked),
-            mean=_mean([r.value for r in ranked]) if ranked else None,
-            sd=_pooled_sd(configurations),
-            expected_best=self._expected_best([r.value for r in ranked], fewest),
-            configurations=configurations,
+            mean=_mean([entry.value for entry in ranked]) if ranked else None,
+            sd=_pooled_sd(means),
+            expected_best=self._expected_best([entry.value for entry in ranked], fewest),
+            configurations=means,
             not_ranked=tuple(not_ranked),
             declared=declared,
         )
 
-    def _configurations(self, ranked: Sequence[RankedRun]) -> tuple[ConfigurationMean, ...]:
-        groups: dict[tuple[str, ...], list[float]] = {}
-        for r in ranked:
-            groups.setdefault(tuple(_label(r.run, f) for f in self.factors), []).append(r.value)
-        names = [factor.name for factor in self.factors]
-        return tuple(
-            ConfigurationMean(
-                dict(zip(names, labels, strict=True)), len(values), _mean(values), _sd(values)
-            )
-            for labels, values in sorted(groups.items(), key=lambda item: self._order(item[0]))
-        )
-
-    def _order(self, labels: Sequence[str]) -> list[tuple[int, str]]:
-        """Return the sort key of a setting: declared order of levels, then the label."""
-        return [
-            (factor.labels.index(label) if label in factor.labels else len(factor.levels), label)
-            for factor, label in zip(self.factors, labels, strict=True)
-        ]
-
     def _expected_best(self, values: Sequence[float], size: int) -> float | None:
         """Return the mean, over all choices of `size` of the values, of the best chosen.
 
-        Exact: with x sorted from best to worst, x_i is the best of C(n-1-i, size-1) choices.
+        Exact: with x sorted from best to worst, x_i is the best of C(n-1-i, size-1) of the
+        C(n, size) choices; the shares follow one another without those large numbers.
         """
         if not values:
             return None
-        ordered = sorted(values, reverse=self.goal == "maximize")
-        n = len(ordered)
-        choices = math.comb(n, size)
-        return math.fsum(
-            value * (math.comb(n - 1 - i, size - 1) / choices) for i, value in enumerate(ordered)
-        )
+        n, share, terms = len(values), size / len(values), []
+        for i, value in enumerate(sorted(values, reverse=self.goal == "maximize")):
+            terms.append(value * share)
+            share *= (n - i - size) / max(1, n - 1 - i)
+        return math.fsum(terms)
+
+
+def _fewest(groups: Iterable[Sequence[_Configuration]]) -> int:
+    """Return the number of runs in the smallest group that has any."""
+    sizes = (sum(len(configuration.runs) for configuration in group) for group in groups)
+    return min((size for size in sizes if size), default=0)
 
 
 def _quantile_groups(
-    pairs: Sequence[tuple[float, RankedRun]], bins: int
-) -> list[list[tuple[float, RankedRun]]]:
-    """Cut sorted pairs into bins of about equal size; equal values stay in one bin."""
-    ordered = sorted(pairs, key=lambda pair: (pair[0], pair[1].run.id))
-    first_rank: dict[float, int] = {}
-    for rank, (value, _) in enumerate(ordered):
-        first_rank.setdefault(value, rank)
-    groups: dict[int, list[tuple[float, RankedRun]]] = {}
-    for pair in ordered:
-        groups.setdefault(first_rank[pair[0]] * bins // len(ordered), []).append(pair)
+    pairs: Sequence[tuple[float, _Configuration]], bins: int
+) -> list[list[tuple[float, _Configuration]]]:
+    """Cut into bins of about equally many runs; equal values stay in one bin."""
+    ordered = sorted(pairs, key=lambda pair: pair[0])  # equal values keep their settings' order
+    runs = sum(len(configuration.runs) for _, configuration in ordered)
+    before = 0
+    bin_of: dict[float, int] = {}
+    groups: dict[int, list[tuple[float, _Configuration]]] = {}
+    for number, configuration in ordered:
+        at = bin_of.setdefault(number, before * bins // runs)
+        groups.setdefault(at, []).append((number, configuration))
+        before += len(configuration.runs)
     return list(groups.values())
 
 
@@ -396,10 +430,10 @@ def _label(run: Run, factor: Factor) -> str:
     return UNSET if label is None else label
 
 
-def _number(run: Run, factor: Factor) -> float | None:
-    """Return the value of a continuous factor; None where the run holds no number for it."""
+def _number(setting: Mapping[str, str | None], factor: Factor) -> float | None:
+    """Return the value of a continuous factor; None where a setting holds no number for it."""
     try:
-        return float(_label(run, factor))
+        return float(setting.get(factor.name) or UNSET)
     except ValueError:
         return None
 

@@ -1,5 +1,6 @@
 """Best run per level: facts with what is needed to weigh them, and no best level."""
 
+import itertools
 import json
 import math
 import random
@@ -154,6 +155,32 @@ class TestSpread:
         made = best(runs, goal="maximize")
 
         assert level(made, "8").expected_best == pytest.approx(10 / 3)
+
+    @given(
+        st.lists(st.integers(0, 9), min_size=1, max_size=7),
+        st.integers(1, 7),
+        st.sampled_from(["minimize", "maximize"]),
+    )
+    def test_it_is_the_mean_over_all_choices(
+        self, values: list[int], fewest: int, goal: str
+    ) -> None:
+        size = min(fewest, len(values))
+        runs = [run(f"a{i}", value) for i, value in enumerate(values)]
+        runs += [run(f"b{i}", 0, "64") for i in range(size)]
+        choose = min if goal == "minimize" else max
+        choices = [choose(c) for c in itertools.combinations(values, size)]
+
+        found = level(best(runs, goal=goal), "8")
+
+        assert found.expected_best == pytest.approx(sum(choices) / len(choices))
+
+    def test_thousands_of_runs_are_weighed_at_once(self) -> None:
+        # C(20000, 10000) has six thousand digits; the best half of 0..19999 begins at 0 or 1:
+        # the expected minimum of half of them is (n + 1) / (k + 1) - 1 = 0.9999
+        runs = [run(f"a{i:05}", i) for i in range(20_000)]
+        runs += [run(f"b{i:05}", 0, "64") for i in range(10_000)]
+
+        assert level(best(runs), "8").expected_best == pytest.approx(20_001 / 10_001 - 1)
 
     def test_values_near_the_largest_float_do_not_break_it(self) -> None:
         found = level(best([run("a", 1.7e308), run("b", 1.7e308), run("c", -1.7e308)]), "8")
