@@ -38,10 +38,13 @@ def main() -> int:
         say(f"the service is ready at {url} (data and logs in {home.relative_to(ROOT)})")
         env = client_environment(url, key, home)
         sweep = launch(env)
-        for number in range(AGENTS):
-            start_agent(number, sweep, env, home, processes)
+        agents = [start_agent(sweep, env, home, number, processes) for number in range(AGENTS)]
         say(f"{AGENTS} agents are at work; each trial is a process of its own:")
-        paribus(env, "status", sweep["id"], "--follow")
+        try:
+            paribus(env, "status", sweep["id"], "--follow")
+        except KeyboardInterrupt:
+            cancel(url, key, sweep, agents)
+            return 130
         code = paribus(env, "best", sweep["id"])
         say(f"done in {time.monotonic() - started:.0f} s")
         keep_serving(url, sweep, home, log)
@@ -99,13 +102,13 @@ def launch(env: dict[str, str]) -> dict[str, Any]:
 
 
 def start_agent(
-    number: int, sweep: dict[str, Any], env: dict[str, str], home: Path, processes: ExitStack
-) -> None:
+    sweep: dict[str, Any], env: dict[str, str], home: Path, number: int, processes: ExitStack
+) -> subprocess.Popen[bytes]:
     """One plain `wandb agent`, its output in a file."""
     command = shlex.split(sweep["agent_command"])
     if number == 0:
         say(f"{sweep['agent_command']}   (the client as it is published)")
-    start(command, env, home / f"agent-{number}.log", processes, cwd=home)
+    return start(command, env, home / f"agent-{number}.log", processes, cwd=home)
 
 
 def start(
@@ -138,6 +141,24 @@ def end(process: subprocess.Popen[bytes]) -> None:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+
+
+def cancel(
+    url: str, key: str, sweep: dict[str, Any], agents: list[subprocess.Popen[bytes]]
+) -> None:
+    """Ctrl-C: cancel the sweep, so that the agents end their trainings and then themselves."""
+    say("cancelling the sweep; the agents end what runs (a few seconds)")
+    request = urllib.request.Request(
+        f"{url}/api/v1/sweeps/{sweep['id']}:cancel",
+        data=b"{}",
+        headers={"Authorization": f"Bearer {key}", "Content-Type": "application/json"},
+    )
+    urllib.request.urlopen(request).close()
+    for agent in agents:
+        try:
+            agent.wait(60)
+        except subprocess.TimeoutExpired:
+            say(f"agent {agent.pid} does not end; its training may go on")
 
 
 def paribus(env: dict[str, str], *arguments: str) -> int:

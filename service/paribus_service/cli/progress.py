@@ -1,7 +1,11 @@
-"""A sweep as it goes: a bar on stderr, so that stdout stays for the answer."""
+"""A sweep as it goes: on stderr, so that stdout stays for the answer.
+
+A bar at a terminal; elsewhere (a log, CI) a line each time that something has changed.
+"""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from rich.console import Console
@@ -9,6 +13,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from paribus_service.client import Client
 
+Update = Callable[[int | None, Mapping[str, int]], None]
+"""Shows a sweep's expected trials and how many are in each state."""
 POLL_SECONDS = 2.0
 _ENDED = {"finished", "stopped", "cancelled"}
 OPEN = ("queued", "leased", "running")
@@ -18,24 +24,50 @@ def follow(
     client: Client, sweep_id: str, *, pause: Callable[[float], object] = time.sleep
 ) -> dict[str, Any]:
     """Wait until a sweep has ended and its last run too; return it as it is then."""
+    console = Console(stderr=True)
+    show = _bar(console, sweep_id) if console.is_terminal else _lines(console)
+    with show as update:
+        while True:
+            sweep = client.sweep(sweep_id)
+            counts = sweep["trial_counts"]
+            update(sweep["expected_trials"], counts)
+            if sweep["state"] in _ENDED and not counts["leased"] + counts["running"]:
+                return sweep
+            pause(POLL_SECONDS)
+
+
+@contextmanager
+def _bar(console: Console, sweep_id: str) -> Iterator[Update]:
     bar = Progress(
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
         TextColumn("{task.fields[states]}"),
         TimeElapsedColumn(),
-        console=Console(stderr=True),
+        console=console,
     )
     with bar:
         task = bar.add_task(f"sweep {sweep_id}", total=None, states="")
-        while True:
-            sweep = client.sweep(sweep_id)
-            counts = sweep["trial_counts"]
-            total = sweep["expected_trials"]
+
+        def update(total: int | None, counts: Mapping[str, int]) -> None:
             bar.update(task, total=total, completed=ended(counts), states=in_words(counts))
-            if sweep["state"] in _ENDED and not counts["leased"] + counts["running"]:
-                return sweep
-            pause(POLL_SECONDS)
+
+        yield update
+
+
+@contextmanager
+def _lines(console: Console) -> Iterator[Update]:
+    last = ""
+
+    def update(total: int | None, counts: Mapping[str, int]) -> None:
+        nonlocal last
+        of = "" if total is None else f" of {total}"
+        line = f"{ended(counts)}{of} trials have ended: {in_words(counts)}"
+        if line != last:
+            console.print(line, soft_wrap=True)
+        last = line
+
+    yield update
 
 
 def ended(counts: Mapping[str, int]) -> int:

@@ -163,9 +163,15 @@ def show_best(answer: Answer) -> None:
     _print(f"{answer['response']}, {better} is better; {answer['n']} runs ranked")
     for factor in answer["factors"]:
         _print("", _levels(factor) if factor["levels"] else _holders(factor))
-        _print(*(found["sentence"] for found in factor["together"]))
     _print(*_not_ranked(answer["not_ranked"]))
-    _print("", "A best run of a level is a fact; which level is best is not claimed here.")
+    _print("", "What these runs can tell, and what not:", *_tellings(answer))
+
+
+def _tellings(answer: Answer) -> list[str]:
+    """Which factors moved together, which moved alone, and what is not answered yet."""
+    together = [found["sentence"] for found in answer["moved_together"]]
+    pairs = [found["sentence"] for found in answer["matched_pairs"]]
+    return [f"  - {sentence}" for sentence in (*together, *pairs, answer["not_offered"])]
 
 
 def _not_ranked(runs: Sequence[Answer]) -> list[Any]:
