@@ -63,14 +63,16 @@ out["latest"] = [b.version, sorted(b.aliases)]
 out["by_alias"] = [fresh().artifact(f"{BASE}/data:{x}").version for x in ("good", "again", "v1")]
 out["by_digest"] = fresh().artifact(f"{BASE}/data:{a.digest}").version
 folder = Path(a.download("here"))
-out["files"] = {str(p.relative_to(folder)): p.read_text() for p in sorted(folder.rglob("*")) if p.is_file()}
+there = [path for path in folder.rglob("*") if path.is_file()]
+out["files"] = {str(path.relative_to(folder)): path.read_text() for path in there}
 out["one"] = text_of(b, "a.txt")
 out["listed"] = sorted(f.name for f in a.files())
 out["paged"] = sorted(f.name for f in a.files(per_page=1))
 out["named"] = [f.name for f in a.files(names=["a.txt"])]
 out["verified"] = error_of(a.verify, "here")
 out["logged_by"] = a.logged_by().id == out["first"][0]
-out["exists"] = [fresh().artifact_exists(f"{BASE}/{n}") for n in ("data:v0", "data:v9", "no:latest")]
+names = ("data:v0", "data:v9", "no:latest")
+out["exists"] = [fresh().artifact_exists(f"{BASE}/{name}") for name in names]
 out["unknown"] = error_of(fresh().artifact, f"{BASE}/data:nothing")
 """)
 
@@ -114,7 +116,8 @@ a.save()
 b = fresh().artifact(f"{BASE}/model:prod")
 out["changed"] = [b.version, sorted(b.aliases), list(b.tags), b.metadata, b.description]
 b.aliases.remove("prod"); b.tags.remove("blue"); b.save()
-out["removed"] = [sorted(fresh().artifact(f"{BASE}/model:v1").aliases), fresh().artifact(f"{BASE}/model:v1").tags]
+c = fresh().artifact(f"{BASE}/model:v1")
+out["removed"] = [sorted(c.aliases), list(c.tags)]
 latest = fresh().artifact(f"{BASE}/model:latest")
 out["refused"] = error_of(latest.delete)
 latest.delete(delete_aliases=True)
@@ -228,7 +231,8 @@ out["links"] = [a.name for a in fresh().artifact(f"{BASE}/source:v1").linked_art
 with wandb.init(project=PROJECT) as run:
     made = art("fresh", "model", {"w": "three"})
     run.link_artifact(run.log_artifact(made), "paribus/shelf/best")
-out["newest"] = [fresh().artifact("paribus/shelf/best:latest").version, text_of(fresh().artifact("paribus/shelf/best:v1"), "w")]
+newest = fresh().artifact("paribus/shelf/best:latest")
+out["newest"] = [newest.version, text_of(newest, "w")]
 fresh().artifact("paribus/shelf/best:v0").unlink()
 out["unlinked"] = fresh().artifact_exists("paribus/shelf/best:v0")
 out["kept"] = fresh().artifact_exists(f"{BASE}/source:v1")

@@ -1,8 +1,8 @@
-"""Collections of artifact versions, their aliases, and which version a name means. They never commit.
+"""Collections of artifact versions, their aliases, and which version a name means.
 
 A sequence holds the versions that runs logged under one name; a portfolio holds links to versions
 of sequences, and numbers them by itself. Aliases belong to a collection, and each points to one
-version of it.
+version of it. Nothing here commits.
 
 Source: PROTOCOL 12 (wandb 0.31.0, wandb/sdk/artifacts/artifact.py).
 """
@@ -62,7 +62,7 @@ def ensure_collection(
     """The collection; made when it is missing.
 
     Raises:
-        InvalidRequest: A name that cannot be one, or the name stands for artifacts of another type.
+        InvalidRequest: A name that cannot be one, or that stands for artifacts of another type.
     """
     collection = find_collection(session, project.id, _checked(name))
     if collection is None:
@@ -97,7 +97,7 @@ def _checked(name: str) -> str:
     if not name or len(name) > _MAX_NAME or "/" in name or ":" in name:
         raise InvalidRequest.one(
             "/artifactCollectionName",
-            f"{name[:200]!r} cannot name artifacts: 1 to {_MAX_NAME} characters without '/' and ':'",
+            f"{name[:200]!r} cannot name artifacts: 1 to {_MAX_NAME} characters, none '/' or ':'",
         )
     return name
 

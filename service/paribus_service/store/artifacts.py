@@ -131,14 +131,14 @@ def commit_version(
 
 def delete_version(
     session: Session, artifact: Artifact, *, with_aliases: bool, now: datetime
-) -> None:
-    """Forget a version; its number is not used again.
+) -> list[str]:
+    """Forget a version; its number is not used again. Answers the blobs that nothing names now.
 
     Raises:
         InvalidRequest: It has aliases, and nobody said that they go too.
     """
     if artifact.state == DELETED:
-        return
+        return []
     held = [row.alias for row in collections.all_aliases_of(session, artifact.id)]
     if held and not with_aliases:
         raise InvalidRequest.one(
@@ -149,32 +149,49 @@ def delete_version(
     for member in collections.memberships_of(session, artifact.id):
         collection = collections.get_collection(session, member.collection_id)
         collections.displace(session, collection, artifact.id)
-    session.execute(delete(ArtifactFile).where(ArtifactFile.artifact_id == artifact.id))
     artifact.state, artifact.updated_at = DELETED, now
-    session.flush()
+    return _forget_bytes(session, artifact.id)
 
 
-def delete_collection(session: Session, collection: ArtifactCollection) -> None:
-    """Forget a collection, and with a sequence its versions wherever they are linked."""
+def _forget_bytes(session: Session, artifact_id: int) -> list[str]:
+    files = {(row.md5, row.blob) for row in files_of(session, artifact_id).values()}
+    of_manifests = session.scalars(
+        select(ArtifactManifest.blob).where(ArtifactManifest.artifact_id == artifact_id)
+    )
+    unused = [blob for blob in of_manifests if blob is not None]
+    for table in (ArtifactFile, ArtifactManifest):
+        session.execute(delete(table).where(table.artifact_id == artifact_id))
+    return unused + [blob for md5, blob in sorted(files) if not is_named(session, md5, blob)]
+
+
+def delete_collection(session: Session, collection: ArtifactCollection) -> list[str]:
+    """Forget a collection, and with a sequence its versions wherever they are linked.
+
+    Answers the blobs that nothing names now.
+    """
     own = list(session.scalars(select(Artifact.id).where(Artifact.collection_id == collection.id)))
     for table in (ArtifactAlias, ArtifactMembership):
         session.execute(delete(table).where(table.collection_id == collection.id))
-    for artifact_id in own:
-        _erase(session, artifact_id)
+    unused = [blob for artifact_id in own for blob in _erase(session, artifact_id)]
     session.delete(collection)
     session.flush()
+    return unused
 
 
-def _erase(session: Session, artifact_id: int) -> None:
-    for table in (ArtifactAlias, ArtifactMembership, ArtifactFile, ArtifactManifest, ArtifactUse):
+def _erase(session: Session, artifact_id: int) -> list[str]:
+    unused = _forget_bytes(session, artifact_id)
+    for table in (ArtifactAlias, ArtifactMembership, ArtifactUse):
         session.execute(delete(table).where(table.artifact_id == artifact_id))
     session.execute(delete(Artifact).where(Artifact.id == artifact_id))
+    return unused
 
 
-def delete_outputs_of(session: Session, run: Run, *, now: datetime) -> None:
-    """Forget every version that a run logged."""
+def delete_outputs_of(session: Session, run: Run, *, now: datetime) -> list[str]:
+    """Forget every version that a run logged. Answers the blobs that nothing names now."""
+    unused: list[str] = []
     for artifact in outputs_of(session, run):
-        delete_version(session, artifact, with_aliases=True, now=now)
+        unused += delete_version(session, artifact, with_aliases=True, now=now)
+    return unused
 
 
 def use(session: Session, artifact: Artifact, run: Run) -> None:
@@ -296,10 +313,12 @@ def keep_file(
     session.flush()
 
 
-def is_named(session: Session, blob: str) -> bool:
-    """Some entry of some version stands for this blob."""
-    query = select(ArtifactFile.artifact_id).where(ArtifactFile.blob == blob).limit(1)
-    return session.scalar(query) is not None
+def is_named(session: Session, md5: str, blob: str) -> bool:
+    """Some entry of some version stands for this blob, which has this digest."""
+    query = select(ArtifactFile.artifact_id).where(
+        ArtifactFile.md5 == md5, ArtifactFile.blob == blob
+    )
+    return session.scalar(query.limit(1)) is not None
 
 
 def find_file(session: Session, artifact_id: int, name: str) -> ArtifactFile | None:

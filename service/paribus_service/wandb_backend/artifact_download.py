@@ -17,10 +17,12 @@ from paribus_service.wandb_backend.file_upload import blob_answer
 
 router = APIRouter(include_in_schema=False)
 
-_PLACE = "/artifactsV2/{region}/{entity}/{project}/{collection}"
+_OLD_PLACE = "/artifactsV2/{region}/{entity}"  # clients around 0.21
+_PLACE = _OLD_PLACE + "/{project}/{collection}"
 
 
 @router.get("/artifacts/{entity}/{digest}")
+@router.get(_OLD_PLACE + "/{birth_id}/{digest}")
 @router.get(_PLACE + "/{birth_id}/{digest}/{name}")
 @router.get(_PLACE + "/{artifact_id}/{birth_id}/{digest}/{name}")
 def download(

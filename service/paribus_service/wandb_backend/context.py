@@ -26,6 +26,9 @@ class Context:
     remembered: dict[Any, Any] = field(default_factory=dict)
     """For resolvers that would ask the database the same thing twice in one request."""
 
+    unused_blobs: list[str] = field(default_factory=list)
+    """Blobs that nothing names any more: removed once the request is committed."""
+
     def entity(self, given: str | None) -> str:
         """The entity that a client means: null and "" stand for the key's own."""
         return given or self.who.entity

@@ -251,6 +251,8 @@ async def answer(request: Request, caller: Caller, services: Services) -> dict[s
     if operation.scope is not None:
         caller.who.require(operation.scope)
 
+    unused_blobs: list[str] = []
+
     def run(session: SessionDep) -> dict[str, Any]:
         context = Context(
             session=session,
@@ -259,12 +261,16 @@ async def answer(request: Request, caller: Caller, services: Services) -> dict[s
             now=services.clock.now(),
             base_url=caller.base_url,
             process_token=caller.process_token,
+            unused_blobs=unused_blobs,
         )
         return server.execute(operation, request.variables, context)
 
     if operation.is_mutation:
         future: Future[dict[str, Any]] = services.writer.submit(run)
-        return await asyncio.wrap_future(future)
+        data = await asyncio.wrap_future(future)
+        for blob in unused_blobs:
+            services.files.delete(blob)
+        return data
     return await run_in_threadpool(_reading, services, run)
 
 

@@ -93,7 +93,9 @@ def make_schema(sdl: str, *tables: Resolvers) -> GraphQLSchema:
         LookupError: A resolver for a field that the schema does not have.
     """
     schema = build_schema(sdl)
-    for graphql_type in schema.type_map.values():
+    # Types of introspection are the library's own, and shared by every schema.
+    own = [kind for name, kind in schema.type_map.items() if not name.startswith("__")]
+    for graphql_type in own:
         if isinstance(graphql_type, GraphQLScalarType) and graphql_type.name in SCALARS:
             SCALARS[graphql_type.name](graphql_type)
         elif isinstance(graphql_type, GraphQLInputObjectType):

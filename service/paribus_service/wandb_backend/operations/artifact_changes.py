@@ -185,7 +185,7 @@ def _aliased_collection(
 def delete_artifact(_root: None, context: Context, *, input: dict[str, Any]) -> dict[str, Any]:
     """Forget a version."""
     artifact = _artifact(context, input)
-    artifact_store.delete_version(
+    context.unused_blobs += artifact_store.delete_version(
         context.session,
         artifact,
         with_aliases=bool(input.get("delete_aliases")),
@@ -227,7 +227,7 @@ def _linked_artifact(context: Context, given: Mapping[str, Any]) -> Artifact:
 
 
 @resolvers("Mutation", "unlinkArtifact")
-def unlink_artifact(_root: None, context: Context, *, input: dict[str, Any]) -> dict[str, bool]:
+def unlink_artifact(_root: None, context: Context, *, input: dict[str, Any]) -> dict[str, Any]:
     """Take a version out of a portfolio; the version itself stays.
 
     Raises:
@@ -240,7 +240,7 @@ def unlink_artifact(_root: None, context: Context, *, input: dict[str, Any]) -> 
             "/artifactPortfolioID", "an artifact cannot be unlinked from its own collection"
         )
     collection_store.displace(context.session, portfolio, artifact.id)
-    return _SUCCESS
+    return {"artifactID": input["artifact_id"], "success": True}
 
 
 @resolvers("Mutation", "updateArtifactSequence")
@@ -290,7 +290,7 @@ def delete_portfolio(_root: None, context: Context, *, input: dict[str, Any]) ->
 
 
 def _deleted(context: Context, collection: ArtifactCollection) -> dict[str, Any]:
-    artifact_store.delete_collection(context.session, collection)
+    context.unused_blobs += artifact_store.delete_collection(context.session, collection)
     context.remembered["deleted collection"] = collection.id
     return {"artifactCollection": collection}
 

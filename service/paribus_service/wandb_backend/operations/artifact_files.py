@@ -103,7 +103,7 @@ def take_artifact_file(
             "announced: the file changed while it was uploaded, log the artifact again",
         )
     known = artifact_store.find_file(session, facts["artifact"], facts["entry"])
-    replaced = None if known is None else known.blob
+    replaced = None if known is None else (known.md5, known.blob)
     artifact_store.keep_file(
         session,
         facts["artifact"],
@@ -112,8 +112,9 @@ def take_artifact_file(
         blob=stored.name,
         size_bytes=stored.size_bytes,
     )
-    still_needed = replaced is not None and artifact_store.is_named(session, replaced)
-    return None if still_needed else replaced
+    if replaced is None or artifact_store.is_named(session, *replaced):
+        return None
+    return replaced[1]
 
 
 @resolvers("Mutation", "completeMultipartUploadArtifact")
@@ -237,6 +238,7 @@ def _whole_manifest(context: Context, artifact: Artifact) -> dict[str, Any]:
             "/baseArtifactID", "the version that this one adds to has no manifest"
         )
     whole = manifests.merged(_read(context, base), manifest)
+    context.unused_blobs += [row.blob] if row.blob else []
     row.blob = context.services.files.keep(json.dumps(whole).encode()).name
     return whole
 

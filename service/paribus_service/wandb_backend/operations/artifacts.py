@@ -67,7 +67,9 @@ def client_id_mapping(_root: None, context: Context, *, client_id: str) -> dict[
 
 
 @resolvers("Project", "artifact")
-def artifact_named(project: Project, context: Context, *, name: str) -> Artifact | None:
+def artifact_named(
+    project: Project, context: Context, *, name: str, **_: object
+) -> Artifact | None:
     """The version that `collection:alias` means, or None."""
     member = collection_store.membership_named(context.session, project.id, name)
     return None if member is None else artifact_of(member, context)
@@ -148,6 +150,14 @@ def artifact_type(project_id: int, name: str, created_at: Any) -> dict[str, Any]
     }
 
 
+@resolvers("ArtifactType", "artifact")
+def artifact_of_type(kind: dict[str, Any], context: Context, *, name: str) -> Artifact | None:
+    """The version of that name and type, or None: what clients around 0.21 ask for."""
+    member = collection_store.membership_named(context.session, kind["project"], name)
+    found = None if member is None else artifact_of(member, context)
+    return found if found is not None and found.collection.type_name == kind["name"] else None
+
+
 @resolvers("ArtifactType", "artifactCollection")
 def collection_of_type(
     kind: dict[str, Any], context: Context, *, name: str
@@ -155,6 +165,15 @@ def collection_of_type(
     """The collection of that name and type, or None."""
     found = collection_store.find_collection(context.session, kind["project"], name)
     return found if found is not None and found.type_name == kind["name"] else None
+
+
+@resolvers("ArtifactType", "artifactSequence")
+def sequence_of_type(
+    kind: dict[str, Any], context: Context, *, name: str
+) -> ArtifactCollection | None:
+    """The sequence of that name and type, or None: what clients around 0.21 ask for."""
+    found = collection_of_type(kind, context, name=name)
+    return None if found is None or found.is_portfolio else found
 
 
 @resolvers("ArtifactType", "artifactCollections")

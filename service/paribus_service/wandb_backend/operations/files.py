@@ -124,4 +124,5 @@ def delete_files(_root: None, context: Context, *, input: dict[str, Any]) -> dic
         row = file_store.find_file_by_id(context.session, number_of("File", given))
         if row is not None:
             context.session.delete(row)
+            context.unused_blobs += [row.blob] if row.blob else []
     return {"success": True}

@@ -12,7 +12,7 @@ from paribus_service.errors import InvalidRequest, NotFound
 from paribus_service.orchestration import recorder, trials
 from paribus_service.orchestration.recorder import RunUpsert
 from paribus_service.orchestration.registry import DEFAULT_PROJECT
-from paribus_service.store import events, history
+from paribus_service.store import artifacts, events, history
 from paribus_service.store import sweeps as sweep_store
 from paribus_service.store.history import Stream
 from paribus_service.store.states import RUN_LIVE, RunState
@@ -81,6 +81,10 @@ def delete_run(_root: None, context: Context, *, input: dict[str, Any]) -> dict[
     """Hide a run for good; a second request finds it done."""
     run = run_by_id(context, input["id"])
     if run.deleted_at is None:
+        if input.get("delete_artifacts"):
+            context.unused_blobs += artifacts.delete_outputs_of(
+                context.session, run, now=context.now
+            )
         recorder.delete_run(context.session, run, now=context.now)
     return {"clientMutationId": input.get("client_mutation_id")}
 
