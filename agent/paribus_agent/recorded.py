@@ -80,6 +80,11 @@ RESPONSES: dict[str, dict[str, Any]] = {
         "unit": "norm",
         "description": "Gradient norm before clipping, of the last step before the log.",
     },
+    "train/learning_rate": {
+        "goal": "minimize",
+        "unit": None,
+        "description": "Learning rate of the last step before the log.",
+    },
     "train/steps_per_second": {
         "goal": "maximize",
         "unit": "steps per second",
@@ -142,6 +147,16 @@ AXES: dict[str, str] = {
     "train/epoch": "Passes over the train part so far.",
     "train/examples_seen": "Reviews trained on so far.",
     "train/tokens_seen": "Tokens trained on so far, padding not counted.",
+}
+
+SUMMARY: dict[str, str] = {
+    "holdout_selected/step": "Optimizer step of the best checkpoint.",
+    "holdout_selected/label": "What to bear in mind with holdout_selected/...",
+    "train_runtime": "Seconds in training, looks, checkpoints and scoring, over all attempts.",
+    "train_loss": "Mean of train_step/loss over all steps.",
+    "train_steps_per_second": "Optimizer steps a second of training, looks and saves left out.",
+    "train_samples_per_second": "Reviews a second of training, looks and saves left out.",
+    "train_tokens_per_second": "Tokens a second of training, looks and saves left out.",
 }
 
 RECORDED: dict[str, str] = {

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from paribus_agent.config import setting_fields
-from paribus_agent.recorded import AXES, OVERLAP_LABEL, RECORDED, RESPONSES
+from paribus_agent.recorded import AXES, OVERLAP_LABEL, RECORDED, RESPONSES, SUMMARY
 
 PROGRAM = "paribus_agent.train"
 
@@ -61,6 +61,7 @@ def schema() -> dict[str, Any]:
             "responses": RESPONSES,
             "selection_label": {"prefix": "holdout_selected/", "label": OVERLAP_LABEL},
             "axes": AXES,
+            "summary": SUMMARY,
             "recorded": RECORDED,
             "data_sets": DATA_SETS,
             "constraints": CONSTRAINTS,

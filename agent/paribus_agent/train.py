@@ -94,6 +94,8 @@ def train(run: Any, where: Any, given: dict[str, str], preemption: Preemption) -
 
     # 2. Weights and reviews.
     weights = model.find_weights(config.model, config.model_revision)
+    for name, origin in ((config.model, weights.origin), (config.data_set, None)):
+        print(f"Loading {name}{f' ({origin})' if origin else ''}.", flush=True)
     corpus = data.load_corpus(config, weights, data.cache_folder())
     network, fresh_layers = model.load_model(weights, labels=corpus.labels, seed=config.seed)
 

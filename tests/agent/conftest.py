@@ -14,6 +14,8 @@ from importlib.metadata import PackageNotFoundError, distribution
 
 import torch
 
+os.environ.setdefault("HF_HUB_OFFLINE", "1")  # the hub's client reads it when it is imported
+
 INSTALL = 'pip install -e ".[agent,offline]"'
 
 
@@ -30,7 +32,6 @@ def quiet_host(cache: Path) -> Iterator[None]:
     for name in [name for name in os.environ if name.startswith(("WANDB_", "PARIBUS_"))]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("PARIBUS_CACHE", str(cache))
-    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     monkeypatch.setenv("NETRC", str(cache / "no-netrc"))
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     threads = torch.get_num_threads()
