@@ -1,12 +1,15 @@
 """The reference page of the command line, written from the commands themselves."""
 
-from collections.abc import Iterator
-from typing import Any
+import inspect
+from collections.abc import Callable, Iterator
+from typing import Any, get_args, get_type_hints
 
 import typer
 
 from paribus_service import cli
 from paribus_service.cli.program import app
+
+_TYPES = {str: "TEXT", int: "NUMBER", float: "NUMBER"}
 
 
 def page() -> str:
@@ -19,17 +22,15 @@ def _page() -> Iterator[str]:
     yield ""
     yield "Written from the commands' own help; do not edit."
     yield ""
-    yield "`serve`, `keys` and `db` work on the data directory and take the `PARIBUS_…` variables"
-    yield "of [settings](settings.md)."
-    yield "All others speak HTTP with the service at `PARIBUS_URL` (http://127.0.0.1:8080 by default)"
-    yield "and send the key in `PARIBUS_API_KEY`."
+    yield "`serve`, `keys` and `db` work on the data directory; [settings](settings.md) choose it."
+    yield "All others speak HTTP with the service at `PARIBUS_URL`; by default port 8080 here."
+    yield "They send the key in `PARIBUS_API_KEY`."
     yield ""
     yield "| exit code | meaning |"
     yield "|---|---|"
     yield from (f"| {code} | {meaning} |" for code, meaning in _exit_codes())
-    group: Any = typer.main.get_command(app)
-    for name, command in group.commands.items():
-        yield from _sections(f"paribus {name}", command)
+    for name, command in _commands(app, "paribus"):
+        yield from _section(name, command)
 
 
 def _exit_codes() -> Iterator[tuple[str, str]]:
@@ -40,30 +41,47 @@ def _exit_codes() -> Iterator[tuple[str, str]]:
             yield code, meaning.strip()
 
 
-def _sections(name: str, command: Any) -> Iterator[str]:
-    if hasattr(command, "commands"):
-        for part, inner in command.commands.items():
-            yield from _sections(f"{name} {part}", inner)
-        return
-    arguments = [p for p in command.params if p.param_type_name == "argument"]
-    options = [p for p in command.params if p.param_type_name == "option" and p.name != "help"]
+def _commands(group: typer.Typer, prefix: str) -> Iterator[tuple[str, Callable[..., Any]]]:
+    for command in group.registered_commands:
+        assert command.callback is not None
+        yield f"{prefix} {command.name or command.callback.__name__}", command.callback
+    for inner in group.registered_groups:
+        assert inner.typer_instance is not None
+        yield from _commands(inner.typer_instance, f"{prefix} {inner.name}")
+
+
+def _section(name: str, command: Callable[..., Any]) -> Iterator[str]:
+    rows = list(_rows(command))
+    arguments = [spelt for spelt, _, is_argument in rows if is_argument]
     yield ""
-    yield f"## `{' '.join([name, *(_placeholder(a) for a in arguments)])}`"
+    yield f"## `{' '.join([name, *arguments])}`"
     yield ""
-    yield command.help
-    if arguments or options:
+    yield inspect.getdoc(command) or ""
+    if rows:
         yield ""
         yield "| argument or option | meaning |"
         yield "|---|---|"
-        yield from (f"| `{_placeholder(a)}` | {a.help} |" for a in arguments)
-        yield from (f"| `{_spelt(option)}` | {option.help} |" for option in options)
+        yield from (f"| `{spelt}` | {meaning} |" for spelt, meaning, _ in rows)
 
 
-def _placeholder(argument: Any) -> str:
-    name = argument.name.upper()
-    return name if argument.required else f"[{name}]"
+def _rows(command: Callable[..., Any]) -> Iterator[tuple[str, str, bool]]:
+    """(how it is written, what it means, whether it is an argument) of each parameter."""
+    hints = get_type_hints(command, include_extras=True)
+    for name, parameter in inspect.signature(command).parameters.items():
+        kind, info = get_args(hints[name])
+        required = parameter.default is inspect.Parameter.empty
+        if isinstance(info, typer.models.ArgumentInfo):
+            yield name.upper() if required else f"[{name.upper()}]", info.help or "", True
+        else:
+            note = " Required." if required else ""
+            yield _spelt(name, kind, info), (info.help or "") + note, False
 
 
-def _spelt(option: Any) -> str:
-    spelt: str = option.opts[0]
-    return spelt if option.is_flag else f"{spelt} {option.type.name.upper()}"
+def _spelt(name: str, kind: Any, info: typer.models.OptionInfo) -> str:
+    # Inside Annotated, Typer takes a first "--name" for its default and sorts it out later.
+    declared = [info.default, *(info.param_decls or ())]
+    spelt = next((d for d in declared if isinstance(d, str)), f"--{name.replace('_', '-')}")
+    kinds = [k for k in (get_args(kind) or (kind,)) if k is not type(None)]
+    if kinds == [bool]:
+        return spelt
+    return f"{spelt} {_TYPES.get(kinds[0], 'TEXT' if get_args(kinds[0]) else 'PATH')}"
