@@ -25,6 +25,7 @@ from paribus_sweeps.errors import (
     NotOffered,
     SweepError,
     TooManyTrials,
+    UnknownSweepName,
 )
 
 log = logging.getLogger(__name__)
@@ -50,6 +51,7 @@ STATUS: dict[type[Exception], int] = {
     NotOffered: 422,
     TooManyTrials: 422,
     InvalidProgramSchema: 422,
+    UnknownSweepName: 404,
     SweepError: 422,
 }
 RETRY_AFTER_SECONDS = {503: "2", 507: "30"}

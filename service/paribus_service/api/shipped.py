@@ -15,7 +15,7 @@ from paribus_service.api.links import API
 from paribus_service.api.parameters import refuse_other_bodies, refuse_unknown_parameters
 from paribus_service.dependencies import BaseUrl, ClockDep, Reader, SessionDep, Submitter
 from paribus_service.errors import AlreadyExists, NotFound, nearest
-from paribus_service.orchestration import registry
+from paribus_service.orchestration import programs
 from paribus_service.store import projects
 from paribus_sweeps import library
 from paribus_sweeps.programs import ProgramSchema, shipped
@@ -61,7 +61,7 @@ def _links(base: str, name: str) -> dict[str, str]:
 @router.get("/programs/{name:path}/schema", operation_id="show_program_schema", responses=READS)
 def show_program_schema(name: ProgramName, _who: Reader, session: SessionDep) -> ProgramSchemaOut:
     """The parameters of a program: shipped with the service, or published by its owner."""
-    found = registry.find_schema(session, name)
+    found = programs.find_schema(session, name)
     if found is None:
         raise NotFound(
             "schema of program", name, hint="its parameters are taken as they come; PUT one here"

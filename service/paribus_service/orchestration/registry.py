@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from paribus_service.errors import AlreadyExists, IllegalTransition, InvalidRequest
 from paribus_service.ids import new_id
 from paribus_service.orchestration import names, search, trials
+from paribus_service.orchestration.programs import find_schema, schemas
 from paribus_service.settings import Settings
 from paribus_service.store import events, projects
 from paribus_service.store import runs as run_store
@@ -29,7 +30,7 @@ from paribus_sweeps.design.grids import count, expand
 from paribus_sweeps.design.price import Price, price
 from paribus_sweeps.design.search_space import factors_of
 from paribus_sweeps.factors import Factor
-from paribus_sweeps.programs import ProgramSchema, shipped
+from paribus_sweeps.programs import ProgramSchema
 from paribus_sweeps.spec import Retry, SweepSpec
 
 DEFAULT_PROJECT = "uncategorized"  # W&B's own name for runs and sweeps that name none
@@ -59,22 +60,10 @@ def read_spec(
     Raises:
         InvalidSpec: With every problem that was found (`paribus_sweeps.errors`).
     """
-
-    def schema_of(program: str) -> ProgramSchema | None:
-        return find_schema(session, program)
-
+    known = schemas(session)
     if isinstance(config, str):
-        return SweepSpec.from_text(config, programs=schema_of, max_trials=settings.max_trials)
-    return SweepSpec.from_config(config, programs=schema_of, max_trials=settings.max_trials)
-
-
-def find_schema(session: Session, program: str) -> ProgramSchema | None:
-    """The schema of a program: shipped with us, or published by its owner."""
-    found = shipped(program)
-    if found is not None:
-        return found
-    published = projects.published_schema(session, program)
-    return None if published is None else ProgramSchema.from_json(published)
+        return SweepSpec.from_text(config, programs=known, max_trials=settings.max_trials)
+    return SweepSpec.from_config(config, programs=known, max_trials=settings.max_trials)
 
 
 def plan(session: Session, config: Mapping[str, Any] | str, *, settings: Settings) -> Plan:

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from paribus_service.errors import InvalidRequest, nearest
-from paribus_service.orchestration import registry
+from paribus_service.orchestration.programs import find_schema
 from paribus_service.store import runs as run_store
 from paribus_service.store import sweeps as sweep_store
 from paribus_service.store.states import RunState
@@ -139,7 +139,7 @@ def _goal(session: Session, sweep: Sweep, response: str, goal: str | None) -> Go
 
 
 def _published_goal(session: Session, sweep: Sweep, response: str) -> str:
-    schema = registry.find_schema(session, sweep.program) if sweep.program else None
+    schema = find_schema(session, sweep.program) if sweep.program else None
     told = (schema.responses.get(response) or {}) if schema is not None else {}
     if "goal" not in told:
         raise InvalidRequest.one(

@@ -9,6 +9,7 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from paribus_service.ids import new_trial_id
+from paribus_service.orchestration.programs import schemas
 from paribus_service.store import events
 from paribus_service.store import sweeps as sweep_store
 from paribus_service.store.states import TrialState
@@ -25,7 +26,8 @@ def next_trial(session: Session, sweep: Sweep, *, now: datetime) -> Trial | None
     number = sweep_store.next_trial_number(session, sweep.id)
     if sweep.run_cap is not None and number >= sweep.run_cap:
         return None
-    planned = drawn_trial(SweepSpec.from_config(sweep.config), number, sweep.search_seed)
+    spec = SweepSpec.from_config(sweep.config, programs=schemas(session))
+    planned = drawn_trial(spec, number, sweep.search_seed)
     trial = add_trial(session, sweep, planned, now=now)
     session.flush()
     return trial

@@ -39,7 +39,9 @@ def best_value(session: Session, sweep: Sweep) -> BestValue | None:
         .limit(1)
     )
     found = session.execute(query).first()
-    return None if found is None else BestValue(found[0], found[1])
+    if found is None or found[0] is None:
+        return None
+    return BestValue(found[0], found[1])
 
 
 def sweep_pulse(session: Session, sweep: Sweep) -> str:
