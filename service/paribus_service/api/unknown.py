@@ -32,7 +32,8 @@ def router_of(document: Callable[[], Mapping[str, Any]]) -> APIRouter:
         return _refusal(request, known())
 
     router = APIRouter(include_in_schema=False)
-    router.add_api_route(f"{API}/{{path:path}}", unknown, methods=METHODS)
+    for path in ("/api", API, f"{API}/{{path:path}}"):  # the first two would be a project's page
+        router.add_api_route(path, unknown, methods=METHODS)
     return router
 
 

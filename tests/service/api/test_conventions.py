@@ -26,6 +26,7 @@ class TestProblems:
     @pytest.mark.parametrize(
         ("method", "path", "status", "code"),
         [
+            ("GET", "", 404, "not_found"),
             ("GET", "/sweepz", 404, "not_found"),
             ("GET", "/sweeps/x", 404, "not_found"),
             ("DELETE", "/sweeps/x", 405, "method_not_allowed"),

@@ -296,6 +296,23 @@ class TestShow:
         assert changed.status_code == 200
         assert changed.json()["state"] == "paused"
 
+    def test_the_etag_changes_with_the_progress_of_a_trial(
+        self, api: TestClient, lab: Lab
+    ) -> None:
+        sweep_id = lab.register()
+        agent = lab.agent(sweep_id)
+        url = f"{SWEEPS}/{sweep_id}"
+        tags = [api.get(url).headers["etag"]]
+
+        run = lab.claim(agent)
+        tags.append(api.get(url).headers["etag"])
+        lab.start(run)
+        tags.append(api.get(url).headers["etag"])
+        lab.finish(run, loss=0.1)
+        tags.append(api.get(url).headers["etag"])
+
+        assert len(set(tags)) == 4
+
     def test_an_unknown_sweep_is_404(self, api: TestClient) -> None:
         answer = api.get(f"{SWEEPS}/nothere")
 

@@ -10,10 +10,11 @@ import httpx
 import pytest
 import yaml
 
+from paribus_service.clock import Clock
 from paribus_service.store.engine import make_engine, session_scope
 from paribus_service.store.states import TrialState
 from paribus_service.store.sweeps import get_sweep, list_trials
-from tests.factories import grid_config
+from tests.factories import Lab, grid_config
 from tests.service.cli.conftest import Served, paribus
 
 
@@ -138,6 +139,29 @@ class TestBest:
         assert done.returncode == 1
         assert "no finished run" in done.stdout
         assert "To come: 4 queued" in done.stdout
+
+    def test_each_level_stands_with_its_best_run_and_link(
+        self, served: Served, config_file: Path
+    ) -> None:
+        sweep_id = served.json("launch", config_file, "--entity", "lab")["id"]
+        lab = Lab(served.data_dir)
+        lab.engine = make_engine(f"sqlite:///{served.data_dir / 'paribus.db'}")
+        lab.clock.advance((Clock().now() - lab.clock.now()).total_seconds())
+        agent = lab.agent(sweep_id)
+        runs = {loss: lab.run_trial(agent, loss=loss) for loss in (0.5, 0.25, 0.75, 0.125)}
+        lab.engine.dispose()
+
+        done = served("best", sweep_id, "--factor", "lr")
+        answer = served.json("best", sweep_id)
+
+        # One run in four has 0.125; the other level's best is 0.25 or 0.5, as they were dealt.
+        assert done.returncode == 0
+        assert "loss, lower is better; 4 runs ranked" in done.stdout
+        assert f"{served.url}/lab/imdb/runs/{runs[0.125]}" in done.stdout
+        assert "\nlr" in done.stdout
+        assert "\nbatch" not in done.stdout
+        assert [f["factor"] for f in answer["factors"]] == ["batch", "lr"]
+        assert min(lv["value"] for lv in answer["factors"][1]["levels"]) == 0.125
 
     def test_a_misspelt_factor_is_refused(self, served: Served, sweep_id: str) -> None:
         done = served("best", sweep_id, "--factor", "bach")
