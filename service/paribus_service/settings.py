@@ -13,7 +13,7 @@ from platformdirs import user_data_path
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from paribus_service.errors import DevModeExposed
+from paribus_service.errors import DevModeExposed, NotOfferedHere
 
 
 class Settings(BaseSettings):
@@ -38,11 +38,14 @@ class Settings(BaseSettings):
         description="Directory of the database and of run files.",
     )
     database_url: str | None = Field(
-        None, description="SQLAlchemy URL; by default SQLite in the data directory."
+        None,
+        description="SQLAlchemy address of a SQLite file; by default `paribus.db` in the data "
+        "directory.",
     )
     files_url: str | None = Field(
         None,
-        description="Where run files and artifacts go; by default `files/` in the data directory.",
+        description="Directory of run files and artifacts; by default `files/` in the data "
+        "directory.",
     )
     dev: bool = Field(
         False,
@@ -132,8 +135,18 @@ class Settings(BaseSettings):
 
     @cached_property
     def effective_database_url(self) -> str:
-        """The database, in the data directory unless named."""
-        return self.database_url or f"sqlite:///{self.data_dir / 'paribus.db'}"
+        """The database, in the data directory unless named.
+
+        Raises:
+            NotOfferedHere: A database that is not SQLite.
+        """
+        url = self.database_url or f"sqlite:///{self.data_dir / 'paribus.db'}"
+        kind = url.partition(":")[0]  # and no more of it: an address may hold a password
+        if kind.partition("+")[0] != "sqlite":
+            raise NotOfferedHere(
+                f"a {kind} database", hint="PARIBUS_DATABASE_URL takes a sqlite:/// address"
+            )
+        return url
 
     @cached_property
     def effective_files_url(self) -> str:
