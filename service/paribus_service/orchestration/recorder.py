@@ -11,7 +11,8 @@ Source: PROTOCOL 5 to 8 (wandb 0.31.0, core/internal/runupserter, core/internal/
 """
 
 import json
-from collections.abc import Mapping, Sequence
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -28,14 +29,16 @@ from paribus_service.errors import (
 )
 from paribus_service.ids import new_id, new_run_id
 from paribus_service.orchestration import names, trials
-from paribus_service.store import events, history, projects
+from paribus_service.store import events, history, projects, streams
 from paribus_service.store import runs as run_store
 from paribus_service.store import sweeps as sweep_store
 from paribus_service.store.history import Stream
 from paribus_service.store.states import RUN_ENDED, RUN_LIVE, RunState, TrialState
+from paribus_service.store.streams import RunningRun
 from paribus_service.store.tables import Run
 
 SIGINT_EXIT = 255  # wandb's exit code for KeyboardInterrupt (PROTOCOL 8)
+_LARGEST_STEP = 2**53  # beyond it, steps are no longer exact in JSON
 _STORED_KEY_LIMIT = 10_000  # distinct history keys a run may have in `historyKeys`
 
 
@@ -73,6 +76,11 @@ class Chunk:
 
     offset: int
     lines: Sequence[str]
+
+    @property
+    def end(self) -> int:
+        """One more than the number of the last line."""
+        return self.offset + len(self.lines)
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,9 +263,69 @@ def parse_object(text: str) -> dict[str, Any]:
     except orjson.JSONDecodeError:
         try:
             value = json.loads(text)
-        except ValueError:
+        except (ValueError, RecursionError):
             return {}
     return value if isinstance(value, dict) else {}
+
+
+def record_at(
+    session: Session,
+    entity: str,
+    project: str,
+    wandb_id: str,
+    report: StreamReport,
+    *,
+    token: str | None,
+    now: datetime,
+) -> StreamReply | None:
+    """Take in one file_stream request of the run at `entity/project/wandb_id`.
+
+    Returns:
+        What the run is told, or None where there is no such run.
+
+    Raises:
+        Superseded: Another process has taken the run over.
+        NotFound: The run was deleted.
+    """
+    run = run_store.find_run_at(session, entity, project, wandb_id)
+    return None if run is None else record(session, run, report, token=token, now=now)
+
+
+def record_running(
+    driver: sqlite3.Connection,
+    entity: str,
+    project: str,
+    wandb_id: str,
+    report: StreamReport,
+    *,
+    token: str | None,
+    now: datetime,
+) -> StreamReply | None:
+    """The hot path of `record_at`: lines and a summary of a run that is under way.
+
+    Returns:
+        What the run is told, or None where `record_at` must do it; nothing was changed then.
+    """
+    if report.complete or report.preempting:
+        return None
+    run = streams.find_running(driver, entity, project, wandb_id)
+    if run is None or (token is not None and token != run.process_token):
+        return None
+    if report.history is not None:
+        rows = _count_history(run, report.history)
+        streams.write_lines(driver, run, Stream.HISTORY, rows)
+    if report.events is not None and report.events.lines:
+        streams.write_lines(driver, run, Stream.EVENTS, _numbered(report.events))
+        run.events_lines = max(run.events_lines, report.events.end)
+        streams.write_metrics(driver, run, report.events.lines[-1])
+    if report.output is not None:
+        streams.write_lines(driver, run, Stream.OUTPUT, _numbered(report.output))
+        run.output_lines = max(run.output_lines, report.output.end)
+    if report.summary_text is not None:
+        found = dict(run_store.scalars(parse_object(report.summary_text)))
+        streams.write_summary(driver, run, report.summary_text, found)
+    streams.write_counters(driver, run, now=now)
+    return StreamReply(stopped=run.stop_requested)
 
 
 def record(
@@ -311,27 +379,43 @@ def _write_plain(session: Session, run: Run, stream: Stream, chunk: Chunk, known
         run_pk=run.pk,
         run_session=run.session,
         stream=stream,
-        lines=((i, None, text) for i, text in enumerate(chunk.lines, chunk.offset)),
+        lines=_numbered(chunk),
     )
-    return max(known, chunk.offset + len(chunk.lines))
+    return max(known, chunk.end)
+
+
+def _numbered(chunk: Chunk) -> Iterator[tuple[int, None, str]]:
+    return ((i, None, text) for i, text in enumerate(chunk.lines, chunk.offset))
 
 
 def _write_history(session: Session, run: Run, chunk: Chunk) -> None:
-    rows, keys, last_step = [], dict(run.history_keys), run.last_step
-    for i, text in enumerate(chunk.lines, chunk.offset):
-        row = parse_object(text)
-        step = row.get("_step")
-        step = step if isinstance(step, int) and not isinstance(step, bool) else None
-        rows.append((i, step, text))
-        if step is not None:
-            last_step = step if last_step is None else max(last_step, step)
-        if i >= run.history_lines:  # a repeated line was counted when it first came
-            _count_keys(keys, row)
+    run.history_keys = dict(run.history_keys)  # a new value, so that the session sees the change
+    rows = _count_history(run, chunk)
     history.write_lines(
         session, run_pk=run.pk, run_session=run.session, stream=Stream.HISTORY, lines=rows
     )
-    run.history_keys, run.last_step = keys, last_step
-    run.history_lines = max(run.history_lines, chunk.offset + len(chunk.lines))
+
+
+def _count_history(run: Run | RunningRun, chunk: Chunk) -> list[tuple[int, int | None, str]]:
+    """The rows of a history chunk; the run's counters are brought up to date with them."""
+    rows = []
+    for i, text in enumerate(chunk.lines, chunk.offset):
+        row = parse_object(text)
+        step = _step_of(row)
+        rows.append((i, step, text))
+        if step is not None:
+            run.last_step = step if run.last_step is None else max(run.last_step, step)
+        if i >= run.history_lines:  # a repeated line was counted when it first came
+            _count_keys(run.history_keys, row)
+    run.history_lines = max(run.history_lines, chunk.end)
+    return rows
+
+
+def _step_of(row: Mapping[str, Any]) -> int | None:
+    step = row.get("_step")
+    if not isinstance(step, int) or isinstance(step, bool):
+        return None
+    return step if -_LARGEST_STEP <= step <= _LARGEST_STEP else None
 
 
 def _count_keys(keys: dict[str, Any], row: Mapping[str, Any]) -> None:

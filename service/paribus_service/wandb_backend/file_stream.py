@@ -13,16 +13,17 @@ Source: PROTOCOL 6 (wandb 0.31.0, core/internal/filestream/requestbuffer.go and 
 """
 
 import asyncio
+import sqlite3
 from collections.abc import Mapping
+from concurrent.futures import Future
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 from paribus_service.dependencies import Services, SessionDep
 from paribus_service.errors import InvalidRequest, ServiceBusy
 from paribus_service.orchestration import recorder
 from paribus_service.orchestration.recorder import Chunk, StreamReply, StreamReport
-from paribus_service.store import runs as run_store
+from paribus_service.store.engine import NOT_FAST
 from paribus_service.wandb_backend.graphql import Caller
 
 _HISTORY = "wandb-history.jsonl"
@@ -50,31 +51,23 @@ async def take_in(place: Place, body: Any, caller: Caller, services: Services) -
         Superseded: Another process has taken the run over.
     """
     caller.who.require("agent")
-    job = partial(
-        _record,
-        place=place,
-        report=report_of(body),
-        token=caller.process_token,
-        services=services,
-    )
-    return await asyncio.wrap_future(services.writer.submit(job))
+    report, now, token = report_of(body), services.clock.now(), caller.process_token
+    address = (place.entity, place.project, place.run)
 
+    def plain(session: SessionDep) -> StreamReply | None:
+        return recorder.record_at(session, *address, report, token=token, now=now)
 
-def _record(
-    session: SessionDep,
-    *,
-    place: Place,
-    report: StreamReport,
-    token: str | None,
-    services: Services,
-) -> StreamReply:
-    run = run_store.find_run_at(session, place.entity, place.project, place.run)
-    if run is None:
+    def fast(driver: sqlite3.Connection) -> Any:
+        told = recorder.record_running(driver, *address, report, token=token, now=now)
+        return NOT_FAST if told is None else told
+
+    future: Future[StreamReply | None] = services.writer.submit(plain, fast=fast)
+    reply = await asyncio.wrap_future(future)
+    if reply is None:
         raise ServiceBusy(
-            f"there is no run {place.entity}/{place.project}/{place.run} here (yet); "
-            "what it sends is taken in once it is"
+            f"there is no run {'/'.join(address)} here (yet); what it sends is taken in once it is"
         )
-    return recorder.record(session, run, report, token=token, now=services.clock.now())
+    return reply
 
 
 def report_of(body: Any) -> StreamReport:

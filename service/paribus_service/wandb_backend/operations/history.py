@@ -9,6 +9,7 @@ Source: PROTOCOL 13 (wandb 0.31.0, core/internal/runhistoryreader, wandb/apis/pu
 """
 
 import json
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any, TypeVar
 
@@ -25,6 +26,7 @@ resolvers = Resolvers()
 _SAMPLES = 500  # what the client asks for by default
 T = TypeVar("T")
 _ABSENT = object()
+_PLAIN = re.compile(r"[A-Za-z0-9_/. -]+")  # keys that no JSON writer escapes
 
 
 @resolvers("Run", "history")
@@ -34,7 +36,8 @@ def history(
     """Lines with min_step ≤ step < max_step, at most `samples`; without bounds, spread evenly."""
     count = _SAMPLES if samples is None else max(samples, 0)
     if min_step is None and max_step is None:
-        return _spread([text for text in lines.iterate_history(context.session, run)], count)
+        spread = _spread_lines(context, run, count)
+        return spread or _spread(list(lines.iterate_history(context.session, run)), count)
     rows = lines.history_steps(
         context.session, run, min_step=min_step, max_step=max_step, limit=count
     )
@@ -67,17 +70,34 @@ def _read_spec(text: str) -> dict[str, Any]:
 
 
 def _sampled(context: Context, run: Run, spec: dict[str, Any]) -> list[dict[str, Any]]:
-    low, high = spec.get("minStep"), spec.get("maxStep")
+    low, high, count = spec.get("minStep"), spec.get("maxStep"), spec.get("samples", _SAMPLES)
+    keys = list(dict.fromkeys(spec.get("keys", [])))
+    if low is None and high is None and _is_in_every_line(run, keys):
+        texts = _spread_lines(context, run, count)
+        if texts is not None:
+            return list(_rows_with(keys, texts))
     found = lines.history_steps(
         context.session, run, min_step=low, max_step=None if high is None else high + 1
     )
-    keys = list(dict.fromkeys(spec.get("keys", [])))
-    rows = list(_rows_with(keys, (text for _, _, text in found)))
-    return _spread(rows, spec.get("samples", _SAMPLES))
+    return _spread(list(_rows_with(keys, (text for _, _, text in found))), count)
+
+
+def _is_in_every_line(run: Run, keys: Sequence[str]) -> bool:
+    return all(run.history_keys.get(key, ("", 0))[1] == run.history_lines for key in keys)
+
+
+def _spread_lines(context: Context, run: Run, count: int) -> list[str] | None:
+    """At most `count` lines, evenly spread, read alone; None where some of them never came."""
+    numbers = _spread(range(run.history_lines), count)
+    texts = lines.lines_at(context.session, run, Stream.HISTORY, numbers)
+    return texts if len(texts) == len(numbers) else None
 
 
 def _rows_with(keys: Sequence[str], texts: Iterable[str]) -> Iterable[dict[str, Any]]:
+    needles = [f'{key.rpartition(".")[2]}"' for key in keys if _PLAIN.fullmatch(key)]
     for text in texts:
+        if not all(needle in text for needle in needles):
+            continue  # most lines lack a rare key: they need no parsing
         row = parse_object(text)
         chosen = {key: value_at(row, key) for key in keys} if keys else row
         if chosen and _ABSENT not in chosen.values():
@@ -96,12 +116,12 @@ def value_at(row: dict[str, Any], key: str) -> Any:
     return value
 
 
-def _spread(rows: list[T], count: int) -> list[T]:
+def _spread(rows: Sequence[T], count: int) -> list[T]:
     """At most `count` rows, evenly spread; the first and the last stay."""
     if len(rows) <= count:
-        return rows
+        return list(rows)
     if count <= 1:
-        return rows[-1:] if count else []
+        return list(rows[-1:]) if count else []
     return [rows[i * (len(rows) - 1) // (count - 1)] for i in range(count)]
 
 
