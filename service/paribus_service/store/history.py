@@ -104,6 +104,24 @@ def last_lines(session: Session, run: Run, stream: Stream, count: int) -> list[t
     return [(line, text) for line, text in session.execute(query)][::-1]
 
 
+def lines_at(session: Session, run: Run, stream: Stream, numbers: Sequence[int]) -> list[str]:
+    """The texts of these lines, in order; holes are left out."""
+    found: list[str] = []
+    for start in range(0, len(numbers), 500):
+        query = (
+            select(StreamLine.text)
+            .where(
+                StreamLine.run_pk == run.pk,
+                StreamLine.session == run.session,
+                StreamLine.stream == int(stream),
+                StreamLine.line.in_(numbers[start : start + 500]),
+            )
+            .order_by(StreamLine.line)
+        )
+        found += session.scalars(query)
+    return found
+
+
 def history_steps(
     session: Session,
     run: Run,

@@ -26,7 +26,7 @@ resolvers = Resolvers()
 _SAMPLES = 500  # what the client asks for by default
 T = TypeVar("T")
 _ABSENT = object()
-_PLAIN = re.compile(r"[A-Za-z0-9_/. -]+")  # keys that no JSON writer escapes
+_PLAIN = re.compile(r"[A-Za-z0-9_/. -]+")  # keys that stand in the client's JSON as they are
 
 
 @resolvers("Run", "history")
@@ -64,9 +64,20 @@ def _read_spec(text: str) -> dict[str, Any]:
         raise InvalidRequest.one(
             "/specs", f"a spec of sampledHistory is not JSON: {error}"
         ) from error
-    if not isinstance(spec, dict) or not isinstance(spec.get("keys", []), list):
-        raise InvalidRequest.one("/specs", "a spec of sampledHistory is an object with `keys`")
+    if not isinstance(spec, dict) or not _is_spec(spec):
+        raise InvalidRequest.one(
+            "/specs",
+            "a spec of sampledHistory is an object with a list `keys` of texts and the whole "
+            "numbers `samples`, `minStep` and `maxStep`",
+        )
     return spec
+
+
+def _is_spec(spec: dict[str, Any]) -> bool:
+    keys = spec.get("keys", [])
+    numbers = (spec.get(name, 0) for name in ("samples", "minStep", "maxStep"))
+    texts = isinstance(keys, list) and all(isinstance(key, str) for key in keys)
+    return texts and all(type(number) is int for number in numbers)
 
 
 def _sampled(context: Context, run: Run, spec: dict[str, Any]) -> list[dict[str, Any]]:
