@@ -308,17 +308,17 @@ def _choose(session: Session, sweep: Sweep, agent: Agent) -> Trial | None:
     those go first whose matched partners ran on this agent's kind of GPU, so that GPU and factors
     do not get mixed by accident; nothing waits for that (DESIGN 5, "Pairs share a GPU").
     """
-    queued = sweep_store.queued_trials(session, sweep.id)
-    if not queued:
-        return None
-    if sweep_store.other_hosts(session, sweep.id, agent.host):
-        queued = [trial for trial in queued if agent.host not in trial.avoid_hosts]
-    if not queued or agent.gpu_name is None:
-        return queued[0] if queued else None
+    may_avoid = sweep_store.other_hosts(session, sweep.id, agent.host)
+
+    def suits(trial: Trial) -> bool:
+        return not (may_avoid and agent.host in trial.avoid_hosts)
+
+    gpu = agent.gpu_name
+    if gpu is None or not sweep_store.gpu_kinds(session, sweep.id) - {gpu}:
+        return next(filter(suits, sweep_store.each_queued(session, sweep.id)), None)
+    queued = list(filter(suits, sweep_store.queued_trials(session, sweep.id)))
     gpus = sweep_store.gpus_of_trials(session, sweep.id)
-    if len(set(gpus.values()) | {agent.gpu_name}) < 2:
-        return queued[0]
-    return _best_matched(session, sweep, queued, gpus, agent.gpu_name)
+    return _best_matched(session, sweep, queued, gpus, gpu) if queued else None
 
 
 def _best_matched(

@@ -4,11 +4,12 @@ Promises: `next_queued` and what the caller does with its answer are atomic insi
 session (`store.engine`): two agents never see the same queued trial.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import func, select, tuple_, update
+from sqlalchemy import func, insert, select, tuple_, update
 from sqlalchemy.orm import Session
 
 from paribus_service.errors import NotFound
@@ -125,6 +126,12 @@ def list_trials(
     return session.scalars(query).all()
 
 
+def insert_trials(session: Session, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Insert trials by the batch: column → value, for each."""
+    if rows:
+        session.execute(insert(Trial), list(rows))
+
+
 def next_trial_number(session: Session, sweep_id: str) -> int:
     """One more than the largest number of the sweep's trials."""
     largest = session.scalar(select(func.max(Trial.number)).where(Trial.sweep_id == sweep_id))
@@ -140,6 +147,22 @@ def count_trials(session: Session, sweep_id: str, states: Collection[str]) -> in
 def queued_trials(session: Session, sweep_id: str) -> Sequence[Trial]:
     """Trials that wait, in the order of the design."""
     return list_trials(session, sweep_id, states=[TrialState.QUEUED])
+
+
+def each_queued(session: Session, sweep_id: str, *, batch: int = 50) -> Iterator[Trial]:
+    """Trials that wait, one by one, for who mostly takes the first."""
+    after = -1
+    while found := list_trials(
+        session, sweep_id, states=[TrialState.QUEUED], after_number=after, limit=batch
+    ):
+        yield from found
+        after = found[-1].number
+
+
+def gpu_kinds(session: Session, sweep_id: str) -> set[str]:
+    """The kinds of GPU that the sweep's agents are known to have."""
+    query = select(Agent.gpu_name).where(Agent.sweep_id == sweep_id).distinct()
+    return {name for name in session.scalars(query) if name is not None}
 
 
 def list_agents(
