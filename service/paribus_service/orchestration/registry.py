@@ -159,8 +159,7 @@ def register(
     session.add(sweep)
     session.flush()
     events.note(session, "sweep.registered", now=now, sweep_id=sweep.id, reason=created_by)
-    for planned in made.trials:
-        search.add_trial(session, sweep, planned, now=now)
+    search.add_trials(session, sweep, made.trials, now=now)
     session.flush()
     return sweep
 
@@ -416,7 +415,6 @@ def replace_config(
     sweep.factors = [stored_factor(factor) for factor in made.factors]
     sweep.expected_trials = made.expected_trials
     sweep.warnings = list(spec.warnings)
-    for planned in made.trials:
-        search.add_trial(session, sweep, planned, now=now)
+    search.add_trials(session, sweep, made.trials, now=now)
     trials.touch_sweep(sweep, now=now)
     events.note(session, "sweep.updated", now=now, sweep_id=sweep.id)

@@ -4,7 +4,9 @@ Values follow from the sweep's seed and the trial's number alone, so the search'
 trials themselves: a service that was killed goes on where it was.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy.orm import Session
 
@@ -35,27 +37,40 @@ def next_trial(session: Session, sweep: Sweep, *, now: datetime) -> Trial | None
 
 def add_trial(session: Session, sweep: Sweep, planned: PlannedTrial, *, now: datetime) -> Trial:
     """Store a planned trial, queued, and count it."""
-    trial = Trial(
-        id=new_trial_id(sweep.id, planned.number),
-        sweep_id=sweep.id,
-        number=planned.number,
-        setting=dict(planned.setting),
-        replicate=dict(planned.replicate),
-        args=dict(planned.args),
-        state=TrialState.QUEUED,
-        attempts=0,
-        failures=0,
-        interruptions=0,
-        resume_next=False,
-        avoid_hosts=[],
-        created_at=now,
-        updated_at=now,
+    add_trials(session, sweep, [planned], now=now)
+    return sweep_store.get_trial(session, new_trial_id(sweep.id, planned.number))
+
+
+def add_trials(
+    session: Session, sweep: Sweep, planned: Sequence[PlannedTrial], *, now: datetime
+) -> None:
+    """Store planned trials, queued, and count them.
+
+    Rows go in by the batch: 10,000 trials one by one would hold the write lock for seconds.
+    """
+    sweep_store.insert_trials(session, [_row(sweep, trial, now=now) for trial in planned])
+    ids = [new_trial_id(sweep.id, trial.number) for trial in planned]
+    events.note_trials(
+        session, "trial.queued", now=now, sweep_id=sweep.id, trial_ids=ids, reason="registered"
     )
-    session.add(trial)
-    counts = dict(sweep.trial_counts)
-    counts[TrialState.QUEUED] = counts.get(TrialState.QUEUED, 0) + 1
-    sweep.trial_counts = counts
-    events.note(
-        session, "trial.queued", now=now, sweep_id=sweep.id, trial_id=trial.id, reason="registered"
-    )
-    return trial
+    queued = sweep.trial_counts.get(TrialState.QUEUED, 0) + len(planned)
+    sweep.trial_counts = {**sweep.trial_counts, TrialState.QUEUED: queued}
+
+
+def _row(sweep: Sweep, planned: PlannedTrial, *, now: datetime) -> dict[str, Any]:
+    return {
+        "id": new_trial_id(sweep.id, planned.number),
+        "sweep_id": sweep.id,
+        "number": planned.number,
+        "setting": dict(planned.setting),
+        "replicate": dict(planned.replicate),
+        "args": dict(planned.args),
+        "state": TrialState.QUEUED,
+        "attempts": 0,
+        "failures": 0,
+        "interruptions": 0,
+        "resume_next": False,
+        "avoid_hosts": [],
+        "created_at": now,
+        "updated_at": now,
+    }

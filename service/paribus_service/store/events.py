@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
 from paribus_service.store.tables import Event
@@ -35,6 +35,22 @@ def note(
             facts=facts,
         )
     )
+
+
+def note_trials(
+    session: Session,
+    kind: str,
+    *,
+    now: datetime,
+    sweep_id: str,
+    trial_ids: Sequence[str],
+    reason: str | None = None,
+) -> None:
+    """Write down one event for each of many trials, by the batch, behind those noted before."""
+    session.flush()
+    shared = {"at": now, "kind": kind, "reason": reason, "sweep_id": sweep_id, "facts": {}}
+    if trial_ids:
+        session.execute(insert(Event), [{**shared, "trial_id": t} for t in trial_ids])
 
 
 def list_events(
