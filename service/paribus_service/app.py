@@ -63,6 +63,7 @@ def create_app(settings: Settings, *, clock: Clock | None = None) -> FastAPI:
     )
     error_handlers.install(app)
     app.state.error_page = error_pages.error_page
+    app.add_middleware(wandb_routes.HotPaths)
     app.add_middleware(BodyLimit, limit_bytes=settings.max_body_bytes)
     app.include_router(api_routes.router)
     app.include_router(wandb_routes.router)
