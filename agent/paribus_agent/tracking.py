@@ -68,9 +68,11 @@ def open_run(tracking: Tracking) -> Any:
         AgentError: The server cannot be reached or refuses the run.
     """
     settings = wandb.Settings(x_extra_http_headers=_headers())
+    # In a sweep the project is the sweep's, and naming one is answered with a warning.
+    in_sweep = bool(os.environ.get("WANDB_SWEEP_ID"))
     try:
         return wandb.init(
-            project=os.environ.get("WANDB_PROJECT") or "paribus",
+            project=None if in_sweep else os.environ.get("WANDB_PROJECT") or "paribus",
             mode=tracking.mode,
             resume="allow" if tracking.mode == "online" else None,
             settings=settings,
