@@ -8,6 +8,16 @@ Exit codes, for scripts:
 4  the key is missing, unknown, or may not do this
 """
 
-from paribus_service.cli.program import main
+import sys
+from importlib import import_module
+from importlib.util import find_spec
 
-__all__ = ["main"]
+
+def main() -> None:
+    """Run the command line, or say what is to be installed for it.
+
+    Every extra brings the command `paribus`, and only one brings what it needs.
+    """
+    if find_spec("typer") is None:
+        sys.exit("paribus: the command line is not installed here: pip install 'paribus[service]'")
+    import_module("paribus_service.cli.program").main()
