@@ -172,6 +172,9 @@ a.aliases.append("mine"); a.description = "said"; a.save()
 b = wandb.Api().artifact("paribus/traps/old:mine")
 out["changed"] = [b.version, b.description]
 out["files"] = [f.name for f in b.files()]
+linked = b.link("paribus/old-shelf/best", aliases=["champion"])
+found = wandb.Api().artifact("paribus/old-shelf/best:champion")
+out["linked"] = [found.version, found.source_name, found.is_link]
 out["run_files"] = sorted(f.name for f in run.files(["config.yaml"]))
 """,
         python=str(OLD_CLIENT),
@@ -187,6 +190,7 @@ out["run_files"] = sorted(f.name for f in run.files(["config.yaml"]))
     assert out["runs"] == ["old-run"]
     assert out["changed"] == ["v1", "said"]
     assert out["files"] == ["a"]
+    assert out["linked"] == ["v0", "old:v1", True]
     assert out["run_files"] == ["config.yaml"]
 
 

@@ -14,7 +14,6 @@ from paribus_service.store import artifacts as artifact_store
 from paribus_service.store import runs as run_store
 from paribus_service.store.tables import (
     Artifact,
-    ArtifactAlias,
     ArtifactCollection,
     ArtifactMembership,
     Project,
@@ -332,11 +331,20 @@ resolvers.fields(
 
 @resolvers("Artifact", "aliases")
 def aliases(artifact: Artifact, context: Context) -> list[dict[str, Any]]:
-    """The version's aliases in every collection."""
-    found: Sequence[ArtifactAlias] = collection_store.all_aliases_of(context.session, artifact.id)
+    """The version's aliases in every collection, and its number in each as `vN`.
+
+    Clients around 0.21 read a link's own number there and nowhere else.
+    """
+    session = context.session
+    named = [
+        (row.collection_id, row.alias)
+        for row in collection_store.all_aliases_of(session, artifact.id)
+    ]
+    places = collection_store.memberships_of(session, artifact.id)
+    numbered = [(place.collection_id, f"v{place.version_index}") for place in places]
     return [
-        _alias(collection_store.get_collection(context.session, row.collection_id), row.alias)
-        for row in found
+        _alias(collection_store.get_collection(session, collection_id), alias)
+        for collection_id, alias in named + numbered
     ]
 
 
