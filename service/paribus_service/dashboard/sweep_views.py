@@ -1,7 +1,7 @@
 """What the pages about sweeps show, as plain values."""
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +19,9 @@ from paribus_service.store import runs as run_store
 from paribus_service.store import sweeps as sweep_store
 from paribus_service.store.states import SWEEP_ENDED, AgentState, SweepState
 from paribus_service.store.tables import Run, Sweep, Trial
+
+TRIALS_NAMED = 5  # of those that share a reason; the table of trials has them all
+AGENTS_SHOWN = 100  # the newest
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,11 +154,13 @@ def shown_sweep(
         "verbs": [verb for verb in VERBS if verb.name in registry.legal_verbs(sweep)],
         "command": agent_command(sweep, base=base, dev=settings.dev),
         "factors": reports.factors_of_sweep(sweep),
+        "by_reason": by_reason,
         "answer": answer_of(session, sweep, root=root),
         "trials": trials,
         "first_trial": after + 1,
         "after": trials[-1].trial.number if more else None,
-        "agents": agents,
+        "agents": agents[-AGENTS_SHOWN:],
+        "agent_count": len(agents),
         "gone_agents": sum(agent.state == AgentState.GONE for agent in agents),
         "events": overview.recent_events(session, sweep_id=sweep.id),
         "config_text": yaml.safe_dump(sweep.config, sort_keys=False, allow_unicode=True),
@@ -173,6 +178,29 @@ def answer_of(session: SessionDep, sweep: Sweep, *, root: str) -> dict[str, Any]
     except InvalidRequest as error:
         hints = [problem.hint for problem in error.problems if problem.hint]
         return {"why_not": [problem.message for problem in error.problems], "hints": hints}
+
+
+@dataclass(frozen=True, slots=True)
+class NotRanked:
+    """Trials that have no place in a ranking for one and the same reason."""
+
+    reason: str
+    first: Sequence[Mapping[str, Any]]
+    """Some of them, as `reports.best` tells them."""
+    others: int
+    """How many more."""
+
+
+def by_reason(rows: Sequence[Mapping[str, Any]]) -> list[NotRanked]:
+    """What was not ranked, reason by reason, the most frequent one first."""
+    groups: dict[str, list[Mapping[str, Any]]] = {}
+    for row in rows:
+        groups.setdefault(row["reason"], []).append(row)
+    ordered = sorted(groups.items(), key=lambda group: (-len(group[1]), group[0]))
+    return [
+        NotRanked(reason, found[:TRIALS_NAMED], max(0, len(found) - TRIALS_NAMED))
+        for reason, found in ordered
+    ]
 
 
 def trial_rows(

@@ -2,13 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from paribus_service.store.states import TrialState
-from paribus_service.store.tables import Agent, Event, Project, Run, SummaryValue, Sweep, Trial
+from paribus_service.store.tables import Agent, Event, Run, SummaryValue, Sweep, Trial
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +72,7 @@ def run_pulse(session: Session, run: Run) -> str:
 
 
 def recent_events(
-    session: Session, *, sweep_id: str | None = None, run_id: str | None = None, limit: int = 50
+    session: Session, *, sweep_id: str | None = None, run_id: str | None = None, limit: int = 30
 ) -> Sequence[Event]:
     """The newest events of a sweep or of a run, newest first."""
     query = select(Event).order_by(Event.id.desc()).limit(limit)
@@ -82,8 +81,3 @@ def recent_events(
     if run_id is not None:
         query = query.where(Event.run_id == run_id)
     return session.scalars(query).all()
-
-
-def newest_change(session: Session, project: Project) -> datetime | None:
-    """When a run of the project last changed."""
-    return session.scalar(select(func.max(Run.updated_at)).where(Run.project_id == project.id))

@@ -92,10 +92,11 @@ class TestErrorPages:
         assert answer.status_code in (404, 405)
         assert "json" in answer.headers["content-type"]
 
-    def test_a_wrong_method_on_a_path_of_programs_stays_a_wrong_method(
-        self, browser: TestClient
+    @pytest.mark.parametrize("path", ["/api/imdb", "/graphql/imdb", "/storage/imdb"])
+    def test_no_project_is_looked_for_below_a_reserved_name(
+        self, browser: TestClient, path: str
     ) -> None:
-        assert browser.get("/graphql").status_code == 405
+        assert browser.get(path).json()["detail"] == "Not Found"
 
     def test_a_program_that_asks_for_a_page_path_gets_json(self, browser: TestClient) -> None:
         answer = browser.get("/nowhere", headers={"Accept": "*/*"})

@@ -184,6 +184,21 @@ class TestSweepPage:
         assert "1 of 3 trials done" in page
         assert "A continuous factor: it has no levels." in page
 
+    def test_trials_that_share_a_reason_are_told_together(
+        self, lab: Lab, browser: TestClient
+    ) -> None:
+        """Of 40 trials at each level 39 wait or all 40: five are named, the rest counted."""
+        config = grid_config(
+            parameters={"lr": {"values": [1, 2]}, "seed": {"values": list(range(40))}}
+        )
+        sweep_id = lab.register(config)
+        lab.run_trial(lab.agent(sweep_id), loss=0.5)
+
+        page = text_of(page_of(browser, sweep_id))
+
+        assert "and 35 more" in page
+        assert "and 34 more" in page
+
     def test_many_trials_come_in_parts(self, lab: Lab, browser: TestClient) -> None:
         values = list(range(paging.TRIALS_A_PAGE + 3))
         sweep_id = lab.register(grid_config(parameters={"lr": {"values": values}}))
