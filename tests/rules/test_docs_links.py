@@ -20,7 +20,7 @@ PAGES = sorted(
     [
         *(ROOT / name for name in ("README.md", "CHANGELOG.md", "CONTRIBUTING.md")),
         *(ROOT / "docs").rglob("*.md"),
-        *(ROOT / "docker").glob("*.md"),
+        *(ROOT / name / "README.md" for name in ("service", "agent", "sweeps", "docker")),
     ]
 )
 TARGETS = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
