@@ -6,6 +6,7 @@
 from paribus_service.wandb_backend.file_upload import Taker
 from paribus_service.wandb_backend.operations import (
     artifact_changes,
+    artifact_collections,
     artifact_files,
     artifacts,
     console,
@@ -22,6 +23,7 @@ from paribus_service.wandb_backend.resolvers import Resolvers
 
 RESOLVERS: tuple[Resolvers, ...] = (
     artifact_changes.resolvers,
+    artifact_collections.resolvers,
     artifact_files.resolvers,
     artifacts.resolvers,
     console.resolvers,

@@ -16,7 +16,7 @@ from paribus_service.store.artifacts import COMMITTED, NewVersion
 from paribus_service.store.tables import Artifact, ArtifactCollection, Project, Run
 from paribus_service.wandb_backend.context import Context
 from paribus_service.wandb_backend.global_ids import number_of
-from paribus_service.wandb_backend.operations.artifacts import tag
+from paribus_service.wandb_backend.operations.artifact_collections import tag
 from paribus_service.wandb_backend.operations.places import run_at
 from paribus_service.wandb_backend.resolvers import Resolvers
 
