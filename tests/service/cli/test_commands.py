@@ -178,9 +178,14 @@ class TestOthers:
         assert "imdb-eval-loss-demo" in listed
         assert text.startswith("# What made eval/loss irregular")
 
-    def test_agents_of_an_idle_service(self, served: Served) -> None:
-        assert served("agents").returncode == 0
-        assert served.json("agents") == []
+    def test_a_sweep_without_agents_says_how_one_is_started(
+        self, served: Served, sweep_id: str
+    ) -> None:
+        done = served("agents", "--sweep", sweep_id)
+
+        assert done.returncode == 0
+        assert "wandb agent ENTITY/PROJECT/SWEEP" in done.stdout
+        assert served.json("agents", "--sweep", sweep_id) == []
 
 
 class TestExitCodes:
