@@ -8,6 +8,7 @@ from paribus_service.wandb_backend.operations import (
     artifact_changes,
     artifact_collections,
     artifact_files,
+    artifact_manifests,
     artifacts,
     console,
     file_listing,
@@ -25,6 +26,7 @@ RESOLVERS: tuple[Resolvers, ...] = (
     artifact_changes.resolvers,
     artifact_collections.resolvers,
     artifact_files.resolvers,
+    artifact_manifests.resolvers,
     artifacts.resolvers,
     console.resolvers,
     file_listing.resolvers,
@@ -38,6 +40,6 @@ RESOLVERS: tuple[Resolvers, ...] = (
 )
 UPLOADS: dict[str, Taker] = {
     "artifact_file": artifact_files.take_artifact_file,
-    "artifact_manifest": artifact_files.take_manifest,
+    "artifact_manifest": artifact_manifests.take_manifest,
     "run_file": files.take_run_file,
 }
