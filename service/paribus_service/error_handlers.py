@@ -20,6 +20,7 @@ from paribus_service import errors
 from paribus_service.errors import FieldProblem, ServiceError, nearest
 from paribus_service.ids import new_id
 from paribus_sweeps.errors import (
+    EndlessSearch,
     InvalidProgramSchema,
     InvalidSpec,
     NotOffered,
@@ -51,6 +52,7 @@ STATUS: dict[type[Exception], int] = {
     NotOffered: 422,
     TooManyTrials: 422,
     InvalidProgramSchema: 422,
+    EndlessSearch: 422,
     UnknownSweepName: 404,
     SweepError: 422,
 }

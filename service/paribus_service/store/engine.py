@@ -107,9 +107,9 @@ def _known_trouble(
     if isinstance(error, OSError):
         full = error.errno in (errno.ENOSPC, errno.EDQUOT)
         return StorageFull(_FULL) if full else None
-    if not isinstance(error, OperationalError):
+    if not isinstance(error, OperationalError | sqlite3.OperationalError):
         return None
-    told = str(error.orig)
+    told = str(error.orig if isinstance(error, OperationalError) else error)
     if "database is locked" in told:
         return ServiceBusy("the database is busy; the same request may go through in a moment")
     if "disk is full" in told or "disk I/O error" in told:
