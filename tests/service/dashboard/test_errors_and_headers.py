@@ -92,7 +92,7 @@ class TestErrorPages:
         assert answer.status_code in (404, 405)
         assert "json" in answer.headers["content-type"]
 
-    @pytest.mark.parametrize("path", ["/api/imdb", "/graphql/imdb", "/storage/imdb"])
+    @pytest.mark.parametrize("path", ["/api/imdb", "/graphql/imdb"])
     def test_no_project_is_looked_for_below_a_reserved_name(
         self, browser: TestClient, path: str
     ) -> None:

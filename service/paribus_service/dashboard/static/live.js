@@ -3,6 +3,7 @@
 
 const EVERY_MS = 5000;
 const AFTER_ERROR_MS = 20000;
+const REST_FACTOR = 10; // a page that takes long to make is asked for less often
 
 let etag = null;
 let seen = new Map(parts(document).map((part) => [part.id, part.innerHTML]));
@@ -70,8 +71,10 @@ function say(text) {
 async function loop() {
   let wait = EVERY_MS;
   if (document.visibilityState === "visible" && goesOn()) {
+    const asked = performance.now();
     try {
       await refresh();
+      wait = Math.max(EVERY_MS, REST_FACTOR * (performance.now() - asked));
       say("");
     } catch (error) {
       wait = AFTER_ERROR_MS;
