@@ -174,6 +174,35 @@ class TestOffline:
         assert (run.state, run.config["a"]) == (RunState.FINISHED, {"value": 1})
 
 
+class TestFaults:
+    def test_errors_and_lost_replies_on_the_way_lose_and_double_nothing(
+        self, own_live: LiveService
+    ) -> None:
+        live = own_live
+        live.faults.answer("mutation UpsertBucket", 502)
+        live.faults.lose_reply("mutation CreateRunFiles")
+        live.faults.answer("wandb-history.jsonl", 500)
+        live.faults.lose_reply("wandb-history.jsonl")
+        live.faults.lose_reply('"complete":true')
+
+        live.client(
+            "import wandb\n"
+            "run = wandb.init(project='faults', id='f')\n"
+            "[run.log({'i': i}) for i in range(30)]\n"
+            "run.finish()\n",
+            env={
+                "WANDB_X_GRAPHQL_RETRY_WAIT_MIN_SECONDS": "0.2",
+                "WANDB_X_FILE_STREAM_RETRY_WAIT_MIN_SECONDS": "0.2",
+            },
+        )
+
+        run = live.run("faults", "f")
+        assert [row["i"] for row in live.history(run)] == list(range(30))
+        assert run.history_keys["i"] == ["number", 30]
+        assert (run.state, run.exit_code) == (RunState.FINISHED, 0)
+        assert all(rule.times == 0 for rule in live.faults.rules)
+
+
 class TestLogin:
     def test_verified_by_the_command_line(self, live: LiveService) -> None:
         done = live.wandb("login", "--verify", "--relogin", KEY)
