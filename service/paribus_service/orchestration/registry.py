@@ -231,6 +231,7 @@ def resume(session: Session, sweep: Sweep, *, now: datetime, reason: str) -> Non
         for trial in sweep_store.list_trials(session, sweep.id, states=[TrialState.STOPPED]):
             if trial.attempts == 0:
                 trials.retry_trial(session, trial, now=now, reason="the sweep was resumed")
+    trials.finish_if_done(session, sweep, now=now)
 
 
 def stop(session: Session, sweep: Sweep, *, now: datetime, reason: str) -> None:

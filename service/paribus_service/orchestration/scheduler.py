@@ -177,10 +177,13 @@ def _next_order(
 ) -> Command | None:
     if live:
         return None
-    if agent.state == AgentState.STOPPING or sweep.state in SWEEP_ENDED:
+    if agent.state == AgentState.STOPPING:
         return Command("exit")
+    if sweep.state in SWEEP_ENDED:
+        return _dismiss(session, agent, now=now, reason=f"the sweep is {sweep.state}")
     if agent.failures_in_a_row >= settings.agent_failure_limit:
-        return _dismiss(session, agent, now=now)
+        reason = f"its last {agent.failures_in_a_row} runs failed: look at this host"
+        return _dismiss(session, agent, now=now, reason=reason)
     if sweep.state not in SWEEP_ACTIVE:
         return None
     assigned = next((run for run in runs if run.state == RunState.CREATED), None)
@@ -191,11 +194,8 @@ def _next_order(
     return _claim(session, sweep, agent, now=now)
 
 
-def _dismiss(session: Session, agent: Agent, *, now: datetime) -> Command:
-    agent.state = AgentState.STOPPING
-    agent.reason = (
-        f"its last {agent.failures_in_a_row} runs failed: look at this host, then start it again"
-    )
+def _dismiss(session: Session, agent: Agent, *, now: datetime, reason: str) -> Command:
+    agent.state, agent.reason = AgentState.STOPPING, reason
     events.note(
         session,
         "agent.stopping",
@@ -231,7 +231,7 @@ def _order(sweep: Sweep, trial: Trial, run: Run) -> Command:
 def _claim(session: Session, sweep: Sweep, agent: Agent, *, now: datetime) -> Command | None:
     trial = _choose(session, sweep, agent) or search.next_trial(session, sweep, now=now)
     if trial is None:
-        return _nothing_left(session, sweep, now=now)
+        return _nothing_left(session, sweep, agent, now=now)
     if sweep.state == SweepState.REGISTERED:
         sweep.state, sweep.reason = SweepState.RUNNING, None
         events.note(session, "sweep.running", now=now, sweep_id=sweep.id)
@@ -243,11 +243,13 @@ def _claim(session: Session, sweep: Sweep, agent: Agent, *, now: datetime) -> Co
     return _order(sweep, trial, run)
 
 
-def _nothing_left(session: Session, sweep: Sweep, *, now: datetime) -> Command | None:
+def _nothing_left(
+    session: Session, sweep: Sweep, agent: Agent, *, now: datetime
+) -> Command | None:
     trials.finish_if_done(session, sweep, now=now)
     if any(sweep.trial_counts.get(state) for state in TRIAL_LIVE):
         return None  # a live trial may fail and need this agent
-    return Command("exit")
+    return _dismiss(session, agent, now=now, reason="there is nothing left to do")
 
 
 def _take_again(session: Session, trial: Trial, *, now: datetime) -> Run | None:

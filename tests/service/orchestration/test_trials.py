@@ -511,3 +511,35 @@ class TestHistory:
 
         assert lab.run(run).history_lines == 2
         assert lab.run(run).state == "running"
+
+
+class TestGoodbye:
+    def test_an_agent_that_was_told_to_go_keeps_the_reason(self, lab: Lab) -> None:
+        sweep = lab.register(ONE_TRIAL)
+        agent = lab.agent(sweep)
+        lab.run_trial(agent, loss=0.5)
+
+        command = lab.beat(agent)
+        lab.wait(lab.settings.agent_timeout_seconds)
+
+        assert command is not None
+        assert command.kind == "exit"
+        with lab.reading() as session:
+            row = sweep_store.get_agent(session, agent)
+            assert (row.state, row.reason) == ("gone", "the sweep is finished")
+
+    def test_a_stopped_sweep_with_nothing_left_is_finished_when_resumed(self, lab: Lab) -> None:
+        sweep = lab.register(ONE_TRIAL)
+        agent = lab.agent(sweep)
+        run = lab.claim(agent)
+        lab.start(run)
+        with lab.writing() as session:
+            found = sweep_store.get_sweep(session, sweep)
+            registry.stop(session, found, now=lab.clock.now(), reason="enough")
+        lab.finish(run, loss=0.5)
+
+        with lab.writing() as session:
+            found = sweep_store.get_sweep(session, sweep)
+            registry.resume(session, found, now=lab.clock.now(), reason="on")
+
+        assert lab.sweep(sweep).state == "finished"
