@@ -23,7 +23,7 @@ _SITES = {
 # Launch's queues, teams, invitations, reports and automations are not offered (PROTOCOL 18).
 _OUT_OF_SCOPE = re.compile(
     r"RunQueue|DefaultResourceConfig|Invite|ServiceAccount|Team$|UserFromAdmin|Integration|Org"
-    r"|Automation|Trigger|Launch|Job|Report|View$|Registr|Sso|Webhook|Slack|ApiKey|PushToRunQueue"
+    r"|deleteProject|renameProject|Automation|Trigger|Launch|Job|Report|View$|Registr|Sso|Webhook|Slack|ApiKey|PushToRunQueue"
 )
 _LONGEST = 60_000  # bytes of one document
 

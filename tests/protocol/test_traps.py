@@ -8,7 +8,9 @@ from typing import Any
 import httpx
 import pytest
 
+from paribus_service.orchestration.keys import create_key
 from paribus_service.settings import Settings
+from paribus_service.store.engine import session_scope
 from paribus_service.store.history import Stream
 from paribus_service.store.states import RunState, TrialState
 from paribus_service.store.sweeps import list_trials
@@ -340,6 +342,51 @@ class TestHeartbeats:
         assert (reply["inserted"], reply["bucket"]["sweepName"]) == (False, sweep)
         assert run.display_name == "0: lr=1"
 
+    def test_a_run_that_announced_its_interruption_is_resumed_under_its_id(
+        self, live: LiveService
+    ) -> None:
+        _, agent = new_agent(live)
+        (order,) = heartbeat(live, agent)
+        name = order["run_id"]
+        start_run(live, name)
+        live.stream(name, {**rows(1), "preempting": True})
+        during = start_run(live, name)["bucket"]["state"]
+        live.stream(name, {"complete": True, "exitcode": 1})
+        after = live.ask(
+            'query($n: String!) { project(name: "p") { run(name: $n) { state } } }', n=name
+        )
+
+        (again,) = heartbeat(live, agent)
+
+        assert (during, after["project"]["run"]["state"]) == ("preempting", "preempted")
+        assert again == {**order, "type": "resume"}
+
+    def test_a_stop_goes_to_an_agent_that_lists_the_run(self, live: LiveService) -> None:
+        _, agent = new_agent(live)
+        (order,) = heartbeat(live, agent)
+        name = order["run_id"]
+        run_id = start_run(live, name)["bucket"]["id"]
+        live.ask(
+            "mutation($i: StopRunInput!) { stopRun(input: $i) { success } }", i={"id": run_id}
+        )
+
+        told = live.stream(name, rows(1)).json()
+
+        assert told == {"stopped": True}
+        assert heartbeat(live, agent, **{name: True}) == [{"type": "stop", "run_id": name}]
+
+    def test_an_agent_of_a_stopped_sweep_leaves_once_nothing_runs(self, live: LiveService) -> None:
+        sweep, agent = new_agent(live)
+        (order,) = heartbeat(live, agent)
+        start_run(live, order["run_id"])
+        live.ask(SWEEP, i={"id": sweep, "state": "FINISHED"})
+
+        while_it_runs = heartbeat(live, agent, **{order["run_id"]: True})
+        live.stream(order["run_id"], {"complete": True, "exitcode": 0})
+
+        assert while_it_runs == []
+        assert heartbeat(live, agent) == [{"type": "exit"}]
+
     def test_yaml_booleans_are_what_the_client_makes_of_them(self, live: LiveService) -> None:
         """Trap 12: `off` is a boolean on both sides."""
         _, agent = new_agent(live, GRID.replace("[1, 2]", "[off, on]"))
@@ -496,6 +543,37 @@ class TestProcesses:
 
 
 class TestKeys:
+    def test_a_key_may_do_what_its_scopes_say(self, own_live: LiveService) -> None:
+        live = own_live
+        live.stop()
+        live.settings = Settings(**{**live.settings.model_dump(), "dev": False})
+        live.start()
+        with session_scope(live.services.engine) as session:
+            now = live.services.clock.now()
+            made = {
+                scope: create_key(session, name=scope, entity="me", scopes=[scope], now=now).secret
+                for scope in ("read", "agent", "submit")
+            }
+        asked = {
+            "viewer": {"query": "{ viewer { entity } }"},
+            "run": {"query": UPSERT, "variables": {"i": {"name": "r", "modelName": "p"}}},
+            "sweep": {"query": SWEEP, "variables": {"i": {"config": GRID, "projectName": "p"}}},
+        }
+
+        found = {
+            scope: [
+                httpx.post(f"{live.url}/graphql", json=body, auth=("api", secret)).status_code
+                for body in asked.values()
+            ]
+            for scope, secret in made.items()
+        }
+
+        assert found == {
+            "read": [200, 403, 403],
+            "agent": [200, 200, 403],
+            "submit": [200, 403, 200],
+        }
+
     def test_no_key_is_a_401_with_a_sentence(self, live: LiveService) -> None:
         answer = httpx.post(f"{live.url}/graphql", json={"query": "{ viewer { id } }"})
 

@@ -12,15 +12,17 @@ _LONGEST_TOKEN = 200
 
 
 def who_asks(request: Request, services: Services) -> Who:
-    """Whose key the request brings; development mode takes any, and wants one as W&B does.
+    """Whose key the request brings: a cookie is for pages, and not taken here.
+
+    Development mode takes any key, and wants one, as W&B does.
 
     Raises:
         NotAuthenticated: No key, or nobody's.
     """
-    if services.settings.dev and not key_of(request):
+    if not key_of(request):
         raise NotAuthenticated(
-            "a wandb client needs a key, even here: set WANDB_API_KEY to what "
-            "`paribus serve --dev` printed, or to any 40 characters"
+            "a wandb client needs a key: set WANDB_API_KEY to one that `paribus keys create` "
+            "made, or in development mode to what `paribus serve --dev` printed"
         )
     return identify(request, services)
 
