@@ -11,7 +11,7 @@ from fastapi.responses import FileResponse
 
 from paribus_service.dependencies import ServicesDep, SessionDep
 from paribus_service.errors import NotFound
-from paribus_service.store import artifacts as artifact_store
+from paribus_service.store import artifact_bytes
 from paribus_service.wandb_backend.callers import who_asks
 from paribus_service.wandb_backend.file_upload import blob_answer
 
@@ -40,7 +40,7 @@ def download(
         NotFound: No artifact of the entity holds such bytes.
     """
     who_asks(request, services)
-    held = artifact_store.stored_bytes(session, entity, [_base64(digest)])
+    held = artifact_bytes.stored_bytes(session, entity, [_base64(digest)])
     if not held:
         raise NotFound("artifact file", digest)
     [(blob, _size)] = held.values()

@@ -8,8 +8,8 @@ import pytest
 from sqlalchemy.orm import Session
 
 from paribus_service.errors import InvalidRequest
+from paribus_service.store import artifact_bytes, artifacts, manifests
 from paribus_service.store import artifact_collections as collections
-from paribus_service.store import artifacts, manifests
 from paribus_service.store.artifacts import NewVersion
 from paribus_service.store.engine import make_engine, session_scope
 from paribus_service.store.files import FileStore
@@ -130,17 +130,19 @@ class TestAliases:
 class TestBytes:
     def test_bytes_are_found_again_in_their_entity_alone(self, session: Session) -> None:
         mine = commit(session, "d0")
-        artifacts.keep_file(session, mine.id, "x", md5="m", blob="blob", size_bytes=3)
+        artifact_bytes.keep_file(session, mine.id, "x", md5="m", blob="blob", size_bytes=3)
 
-        assert artifacts.stored_bytes(session, "me", ["m", "n"]) == {"m": ("blob", 3)}
-        assert artifacts.stored_bytes(session, "you", ["m"]) == {}
+        assert artifact_bytes.stored_bytes(session, "me", ["m", "n"]) == {"m": ("blob", 3)}
+        assert artifact_bytes.stored_bytes(session, "you", ["m"]) == {}
 
     def test_a_deletion_names_the_blobs_that_nobody_needs_any_more(self, session: Session) -> None:
         doomed, other = commit(session, "d0"), commit(session, "d1", name="other")
         for artifact in (doomed, other):
-            artifacts.keep_file(session, artifact.id, "both", md5="m", blob="b1", size_bytes=1)
-        artifacts.keep_file(session, doomed.id, "own", md5="o", blob="b2", size_bytes=1)
-        artifacts.keep_file(session, doomed.id, "own twice", md5="o", blob="b2", size_bytes=1)
+            artifact_bytes.keep_file(
+                session, artifact.id, "both", md5="m", blob="b1", size_bytes=1
+            )
+        artifact_bytes.keep_file(session, doomed.id, "own", md5="o", blob="b2", size_bytes=1)
+        artifact_bytes.keep_file(session, doomed.id, "own twice", md5="o", blob="b2", size_bytes=1)
 
         first = artifacts.delete_version(session, doomed, with_aliases=True, now=NOW)
         rest = artifacts.delete_collection(session, other.collection)

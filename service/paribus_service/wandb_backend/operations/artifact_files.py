@@ -13,6 +13,7 @@ from typing import Any
 
 from paribus_service.dependencies import SessionDep
 from paribus_service.errors import InvalidRequest, NotOfferedHere
+from paribus_service.store import artifact_bytes
 from paribus_service.store import artifacts as artifact_store
 from paribus_service.store.files import StoredBlob
 from paribus_service.store.tables import Artifact, ArtifactFile, ArtifactMembership
@@ -44,7 +45,7 @@ def _held(context: Context, specs: list[dict[str, Any]]) -> dict[str, tuple[str,
     entities = {_artifact(context, spec).collection.project.entity for spec in specs}
     for entity in entities:
         digests = [spec["md5"] for spec in specs]
-        found.update(artifact_store.stored_bytes(context.session, entity, digests))
+        found.update(artifact_bytes.stored_bytes(context.session, entity, digests))
     files = context.services.files
     return {md5: place for md5, place in found.items() if files.exists(place[0])}
 
@@ -63,7 +64,7 @@ def _announced(
     }
     if md5 in held:
         blob, size = held[md5]
-        artifact_store.keep_file(
+        artifact_bytes.keep_file(
             context.session, artifact.id, name, md5=md5, blob=blob, size_bytes=size
         )
         return node
@@ -91,9 +92,9 @@ def take_artifact_file(
             f"{facts['entry']!r} came with the digest {stored.md5}, and {facts['md5']} was "
             "announced: the file changed while it was uploaded, log the artifact again",
         )
-    known = artifact_store.find_file(session, facts["artifact"], facts["entry"])
+    known = artifact_bytes.find_file(session, facts["artifact"], facts["entry"])
     replaced = None if known is None else (known.md5, known.blob)
-    artifact_store.keep_file(
+    artifact_bytes.keep_file(
         session,
         facts["artifact"],
         facts["entry"],
@@ -101,7 +102,7 @@ def take_artifact_file(
         blob=stored.name,
         size_bytes=stored.size_bytes,
     )
-    if replaced is None or artifact_store.is_named(session, *replaced):
+    if replaced is None or artifact_bytes.is_named(session, *replaced):
         return None
     return replaced[1]
 
@@ -123,7 +124,7 @@ def files_of_artifact(
 ) -> dict[str, Any]:
     """A page of the version's files, with addresses."""
     size = min(_LARGEST_PAGE if first is None else max(first, 0), _LARGEST_PAGE)
-    rows = artifact_store.page_of_files(
+    rows = artifact_bytes.page_of_files(
         context.session,
         artifact.id,
         names=names or (),
@@ -132,7 +133,7 @@ def files_of_artifact(
     )
     edges = [_edge(artifact, row) for row in rows[:size]]
     pages = {"hasNextPage": len(rows) > size, "endCursor": edges[-1]["cursor"] if edges else None}
-    total = len(rows) if names else artifact_store.count_files(context.session, artifact.id)
+    total = len(rows) if names else artifact_bytes.count_files(context.session, artifact.id)
     return {"edges": edges, "pageInfo": pages, "totalCount": total}
 
 
@@ -151,7 +152,7 @@ def files_by_entries(
 ) -> dict[str, Any]:
     """The files of the named entries, with addresses, in the order in which they were named."""
     wanted = entries or []
-    held = artifact_store.files_of(context.session, artifact.id)
+    held = artifact_bytes.files_of(context.session, artifact.id)
     edges = [_edge(artifact, held[entry["name"]]) for entry in wanted if entry["name"] in held]
     pages = {"hasNextPage": False, "endCursor": None}
     return {"edges": edges, "pageInfo": pages, "totalCount": len(edges)}

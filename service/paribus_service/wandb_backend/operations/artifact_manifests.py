@@ -13,8 +13,8 @@ from typing import Any
 
 from paribus_service.dependencies import SessionDep
 from paribus_service.errors import InvalidRequest, NotOfferedHere
+from paribus_service.store import artifact_bytes, manifests
 from paribus_service.store import artifacts as artifact_store
-from paribus_service.store import manifests
 from paribus_service.store.artifacts import PENDING
 from paribus_service.store.files import StoredBlob
 from paribus_service.store.tables import Artifact, ArtifactManifest
@@ -30,7 +30,7 @@ resolvers = Resolvers()
 def create_manifest(_root: None, context: Context, *, input: dict[str, Any]) -> dict[str, Any]:
     """A manifest, with the address to PUT its JSON to."""
     base = input.get("base_artifact_id")
-    manifest = artifact_store.begin_manifest(
+    manifest = artifact_bytes.begin_manifest(
         context.session,
         _artifact(context, input),
         name=input["name"],
@@ -55,7 +55,7 @@ def _offered(kind: str) -> str:
 def update_manifest(_root: None, context: Context, *, input: dict[str, Any]) -> dict[str, Any]:
     """Change what was said of a manifest before its JSON comes."""
     number = number_of("ArtifactManifest", input["artifact_manifest_id"])
-    manifest = artifact_store.get_manifest(context.session, number)
+    manifest = artifact_bytes.get_manifest(context.session, number)
     manifest.digest = input.get("digest") or manifest.digest
     if input.get("base_artifact_id"):
         manifest.base_artifact_id = number_of("Artifact", input["base_artifact_id"])
@@ -86,7 +86,7 @@ def take_manifest(
     session: SessionDep, facts: Mapping[str, Any], stored: StoredBlob, _now: datetime
 ) -> str | None:
     """File a manifest's JSON; that of a committed version stays as it is."""
-    manifest = artifact_store.get_manifest(session, facts["manifest"])
+    manifest = artifact_bytes.get_manifest(session, facts["manifest"])
     if artifact_store.get_artifact(session, manifest.artifact_id).state != PENDING:
         return None
     replaced = manifest.blob
@@ -97,7 +97,7 @@ def take_manifest(
 @resolvers("Artifact", "currentManifest")
 def current_manifest(artifact: Artifact, context: Context) -> ArtifactManifest | None:
     """The manifest that lists every entry of the version."""
-    return artifact_store.current_manifest(context.session, artifact.id)
+    return artifact_bytes.current_manifest(context.session, artifact.id)
 
 
 @resolvers("Mutation", "commitArtifact")
@@ -123,13 +123,13 @@ def commit_artifact(_root: None, context: Context, *, input: dict[str, Any]) -> 
 
 def _whole_manifest(context: Context, artifact: Artifact) -> dict[str, Any]:
     """The manifest that came; an incremental one merged with its base, and kept so."""
-    row = artifact_store.current_manifest(context.session, artifact.id)
+    row = artifact_bytes.current_manifest(context.session, artifact.id)
     if row is None:
         raise InvalidRequest.one("/artifactID", "the artifact's manifest has not come yet")
     manifest = _read(context, row)
     if row.kind != "INCREMENTAL" or row.base_artifact_id is None:
         return manifest
-    base = artifact_store.current_manifest(context.session, row.base_artifact_id)
+    base = artifact_bytes.current_manifest(context.session, row.base_artifact_id)
     if base is None:
         raise InvalidRequest.one(
             "/baseArtifactID", "the version that this one adds to has no manifest"
@@ -148,10 +148,10 @@ def _read(context: Context, row: ArtifactManifest) -> dict[str, Any]:
 
 def _keep_entries(context: Context, artifact: Artifact, manifest: Mapping[str, Any]) -> None:
     entries = manifests.stored_entries(manifest)
-    known = artifact_store.files_of(context.session, artifact.id)
+    known = artifact_bytes.files_of(context.session, artifact.id)
     lacking = {path: e["digest"] for path, e in entries.items() if path not in known}
     entity = artifact.collection.project.entity
-    held = artifact_store.stored_bytes(context.session, entity, list(lacking.values()))
+    held = artifact_bytes.stored_bytes(context.session, entity, list(lacking.values()))
     absent = [path for path, digest in lacking.items() if digest not in held]
     if absent:
         raise InvalidRequest.one(
@@ -161,7 +161,7 @@ def _keep_entries(context: Context, artifact: Artifact, manifest: Mapping[str, A
         )
     for path, digest in lacking.items():
         blob, size = held[digest]
-        artifact_store.keep_file(
+        artifact_bytes.keep_file(
             context.session, artifact.id, path, md5=digest, blob=blob, size_bytes=size
         )
 
