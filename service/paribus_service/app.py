@@ -18,13 +18,13 @@ from paribus_service.body_limit import BodyLimit
 from paribus_service.clock import Clock
 from paribus_service.dashboard import error_pages, pages
 from paribus_service.dependencies import Services
-from paribus_service.errors import DataDirectoryUnusable
 from paribus_service.orchestration.keys import Doorkeeper
 from paribus_service.orchestration.signing import Signer
 from paribus_service.orchestration.watchdog import Watchdog
 from paribus_service.settings import Settings
-from paribus_service.store import migrate, projects
-from paribus_service.store.engine import GroupWriter, make_engine, session_scope
+from paribus_service.store import projects
+from paribus_service.store.database import open_database
+from paribus_service.store.engine import GroupWriter, session_scope
 from paribus_service.store.files import FileStore
 from paribus_service.wandb_backend import routes as wandb_routes
 
@@ -79,13 +79,7 @@ def open_services(settings: Settings, clock: Clock) -> Services:
         DataDirectoryUnusable: The data directory cannot be written.
         DatabaseNewer: The database was written by a newer release.
     """
-    make_data_directory(settings)
-    engine = make_engine(
-        settings.effective_database_url,
-        busy_timeout_seconds=settings.busy_timeout_seconds,
-        synchronous=settings.sqlite_synchronous,
-    )
-    migrate.upgrade(engine)
+    engine = open_database(settings)
     with session_scope(engine) as session:
         signing_key = projects.secret(session, "signing")
     return Services(
@@ -97,20 +91,3 @@ def open_services(settings: Settings, clock: Clock) -> Services:
         signer=Signer(signing_key),
         doorkeeper=Doorkeeper(engine),
     )
-
-
-def make_data_directory(settings: Settings) -> None:
-    """Make the data directory and prove that it can be written.
-
-    Raises:
-        DataDirectoryUnusable: It cannot.
-    """
-    try:
-        settings.data_dir.mkdir(parents=True, exist_ok=True)
-        probe = settings.data_dir / ".paribus-writes-here"
-        probe.write_bytes(b"")
-        probe.unlink()
-    except OSError as error:
-        raise DataDirectoryUnusable(
-            str(settings.data_dir), error.strerror or str(error)
-        ) from error

@@ -4,16 +4,17 @@ Each is read from the environment as `PARIBUS_` + its name in capitals; the opti
 `paribus serve` win over it. The table in docs/reference/settings.md is written from this file.
 """
 
+from collections.abc import Mapping
 from functools import cached_property
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from platformdirs import user_data_path
-from pydantic import Field
+from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from paribus_service.errors import DevModeExposed, NotOfferedHere
+from paribus_service.errors import DevModeExposed, NotOfferedHere, StartRefused
 
 
 class Settings(BaseSettings):
@@ -161,6 +162,20 @@ class Settings(BaseSettings):
         """
         if self.dev and not is_loopback(self.host):
             raise DevModeExposed(self.host)
+
+
+def read_settings(chosen: Mapping[str, Any]) -> Settings:
+    """Settings from the environment and from options, which win.
+
+    Raises:
+        StartRefused: A value cannot be read.
+    """
+    try:
+        return Settings(**chosen)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = "PARIBUS_" + "_".join(str(part) for part in first["loc"]).upper()
+        raise StartRefused(f"{name} is {first['input']!r}: {first['msg']}") from error
 
 
 def is_loopback(host: str) -> bool:

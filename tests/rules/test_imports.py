@@ -75,6 +75,10 @@ class TestEachExtraAlone:
 
         assert _loaded_by("paribus_service.cli.program") & heavy == set()
 
+    def test_keys_are_made_without_the_web_server(self):
+        """`paribus keys` and `paribus db` open the database, and serve nothing."""
+        assert _loaded_by("paribus_service.cli.local") & {"fastapi", "uvicorn", "scipy"} == set()
+
     def test_sweeps_loads_nothing_heavy(self):
         """A notebook that only reads a YAML should not wait; a service should idle small."""
         heavy = {"fastapi", "sqlalchemy", "numpy", "scipy", "torch", "wandb"}

@@ -9,16 +9,15 @@ from typing import Any
 import typer
 from sqlalchemy import Engine
 
-from paribus_service.app import make_data_directory
 from paribus_service.cli import exits, tables
-from paribus_service.cli.serve import read_settings
 from paribus_service.clock import Clock
 from paribus_service.errors import ServiceError
 from paribus_service.orchestration import keys
-from paribus_service.settings import Settings
+from paribus_service.settings import Settings, read_settings
 from paribus_service.store import keys as key_store
 from paribus_service.store import migrate
-from paribus_service.store.engine import make_engine, session_scope
+from paribus_service.store.database import open_database
+from paribus_service.store.engine import session_scope
 from paribus_service.store.tables import Key
 
 
@@ -81,14 +80,8 @@ def _database(chosen: Mapping[str, Any]) -> Iterator[tuple[Settings, Engine]]:
     """The settings, and the database upgraded; what is refused ends the command."""
     try:
         settings = read_settings(chosen)
-        make_data_directory(settings)
-        engine = make_engine(
-            settings.effective_database_url,
-            busy_timeout_seconds=settings.busy_timeout_seconds,
-            synchronous=settings.sqlite_synchronous,
-        )
+        engine = open_database(settings)
         try:
-            migrate.upgrade(engine)
             yield settings, engine
         finally:
             engine.dispose()

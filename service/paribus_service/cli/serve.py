@@ -18,7 +18,6 @@ from typing import Any
 
 import typer
 import uvicorn
-from pydantic import ValidationError
 
 from paribus_service.app import create_app, open_services
 from paribus_service.cli import exits
@@ -26,7 +25,7 @@ from paribus_service.clock import Clock
 from paribus_service.errors import PortInUse, ServiceError, StartRefused
 from paribus_service.ids import new_api_key
 from paribus_service.orchestration import keys
-from paribus_service.settings import Settings
+from paribus_service.settings import Settings, read_settings
 from paribus_service.store.engine import session_scope
 
 log = logging.getLogger(__name__)
@@ -54,20 +53,6 @@ def _serve(
     server.run(sockets=[listener])
     if not server.started:
         raise typer.Exit(exits.REFUSED)
-
-
-def read_settings(chosen: Mapping[str, Any]) -> Settings:
-    """Settings from the environment and from options, which win.
-
-    Raises:
-        StartRefused: A value cannot be read.
-    """
-    try:
-        return Settings(**chosen)
-    except ValidationError as error:
-        first = error.errors()[0]
-        name = "PARIBUS_" + "_".join(str(part) for part in first["loc"]).upper()
-        raise StartRefused(f"{name} is {first['input']!r}: {first['msg']}") from error
 
 
 def bind(host: str, port: int) -> socket.socket:
