@@ -448,7 +448,7 @@ class Artifact(Base):
     tags: Mapped[list[str]]
     requested_aliases: Mapped[list[str]]
     client_id: Mapped[str | None] = mapped_column(index=True)
-    created_by_run_pk: Mapped[int | None]
+    created_by_run_pk: Mapped[int | None] = mapped_column(index=True)
     history_step: Mapped[int | None]
     ttl_seconds: Mapped[int | None] = mapped_column(BigInteger)
     size_bytes: Mapped[int] = mapped_column(BigInteger, default=0)

@@ -188,6 +188,7 @@ def upgrade() -> None:
     with op.batch_alter_table('artifacts', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_artifacts_client_id'), ['client_id'], unique=False)
         batch_op.create_index('ix_artifacts_collection_id_digest', ['collection_id', 'digest'], unique=False)
+        batch_op.create_index(batch_op.f('ix_artifacts_created_by_run_pk'), ['created_by_run_pk'], unique=False)
 
     op.create_table('trials',
     sa.Column('id', sa.Text(), nullable=False),
@@ -429,6 +430,7 @@ def downgrade() -> None:
 
     op.drop_table('trials')
     with op.batch_alter_table('artifacts', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_artifacts_created_by_run_pk'))
         batch_op.drop_index('ix_artifacts_collection_id_digest')
         batch_op.drop_index(batch_op.f('ix_artifacts_client_id'))
 
