@@ -45,6 +45,10 @@ class FieldProblem:
     message: str
     hint: str | None = None
 
+    def __str__(self) -> str:
+        where = f"{self.pointer}: " if self.pointer else ""
+        return f"{where}{self.message}"
+
 
 def nearest(word: str, known: Collection[str]) -> str | None:
     """The known word that `word` was probably meant to be, or None."""
@@ -99,7 +103,7 @@ class InvalidRequest(ServiceError):
     code = "invalid_request"
 
     def __init__(self, problems: Sequence[FieldProblem]) -> None:
-        super().__init__("; ".join(f"{p.pointer}: {p.message}" for p in problems))
+        super().__init__("; ".join(map(str, problems)))
         self.problems = tuple(problems)
 
     @classmethod

@@ -11,9 +11,12 @@ SweepError
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
+
+_MOST_DIGITS = 30  # of a count that is written in full
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,12 +67,18 @@ class TooManyTrials(InvalidSpec):
         problem = Problem(
             pointer,
             "too_many_trials",
-            f"this sweep has {count:,} trials; the limit is {limit:,}",
+            f"this sweep has {_shown(count)} trials; the limit is {limit:,}",
             "take fewer levels or seeds, another design type, method: random, or set run_cap",
         )
         super().__init__([problem])
         self.count = count
         self.limit = limit
+
+
+def _shown(count: int) -> str:
+    """`count` in full, or its size where no line would hold it."""
+    digits = int(math.log10(count))
+    return f"{count:,}" if digits < _MOST_DIGITS else f"about 10^{digits}"
 
 
 class EndlessSearch(SweepError):

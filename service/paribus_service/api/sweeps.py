@@ -100,7 +100,7 @@ def register_sweep(
 ) -> Response:
     """Register a W&B sweep config, JSON or YAML as it is; agents can ask for runs at once."""
     if validate_only:
-        return _preview(config, services)
+        return _preview(config, entity or who.entity, project, services)
 
     def register() -> Reply:
         sweep = registry.register(
@@ -119,10 +119,11 @@ def register_sweep(
     return once.answer(register)
 
 
-def _preview(config: str, services: ServicesDep) -> Response:
+def _preview(config: str, entity: str, project: str | None, services: ServicesDep) -> Response:
     """What registering would make; a reading session, so nothing waits for it."""
     with session_scope(services.engine, reads_only=True) as session:
         plan = registry.plan(session, config, settings=services.settings)
+    registry.home_of(plan.spec, entity, project)
     return Response(PlanOut.of(plan).model_dump_json(), media_type="application/json")
 
 

@@ -74,8 +74,8 @@ def plan(session: Session, config: Mapping[str, Any] | str, *, settings: Setting
     """
     spec = read_spec(session, config, settings=settings)
     schema = find_schema(session, spec.program) if spec.program else None
-    factors = factors_of(spec)
     planned = () if spec.method == "random" else expand(spec, limit=settings.max_trials)
+    factors = factors_of(spec)  # once the trials are known to be few enough
     return Plan(
         spec=spec,
         factors=factors,
@@ -114,16 +114,12 @@ def register(
 
     Raises:
         InvalidSpec: The config cannot be a sweep.
+        InvalidRequest: A name that cannot stand in an address.
         AlreadyExists: `sweep_id` is taken.
     """
     made = plan(session, config, settings=settings)
     spec = made.spec
-    if caller_decides:
-        entity, project = entity or spec.entity or "", project or spec.project
-    else:
-        entity, project = spec.entity or entity, spec.project or project
-    names.check("entity", entity)
-    project_name = names.check("project", project or DEFAULT_PROJECT)
+    entity, project_name = home_of(spec, entity, project, caller_decides=caller_decides)
     sweep_id = sweep_id or new_id()
     if sweep_store.find_sweep(session, sweep_id) is not None:
         raise AlreadyExists("sweep", sweep_id)
@@ -162,6 +158,21 @@ def register(
     search.add_trials(session, sweep, made.trials, now=now)
     session.flush()
     return sweep
+
+
+def home_of(
+    spec: SweepSpec, entity: str, project: str | None, *, caller_decides: bool = False
+) -> tuple[str, str]:
+    """Entity and project of a sweep; the arguments are those of `register`.
+
+    Raises:
+        InvalidRequest: A name that cannot stand in an address.
+    """
+    if caller_decides:
+        entity, project = entity or spec.entity or "", project or spec.project
+    else:
+        entity, project = spec.entity or entity, spec.project or project
+    return names.check("entity", entity), names.check("project", project or DEFAULT_PROJECT)
 
 
 def _retry(spec: SweepSpec, settings: Settings) -> Retry:

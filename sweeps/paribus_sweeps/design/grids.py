@@ -8,6 +8,7 @@ seed, then all with the next), so that a sweep cut short is balanced.
 from __future__ import annotations
 
 import itertools
+import json
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ from paribus_sweeps.factors import Factor
 from paribus_sweeps.spec import Design, SweepSpec
 
 _MOST_PROBLEMS = 20
+_MOST_BYTES = 100_000_000  # of all trials' values, as JSON
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +69,8 @@ def expand(spec: SweepSpec, *, limit: int | None = None) -> tuple[Trial, ...]:
 
     Raises:
         TooManyTrials: More than `limit` (default `spec.max_trials`).
-        InvalidSpec: `forbid` leaves nothing, or the program's schema refuses a trial.
+        InvalidSpec: `forbid` leaves nothing, the program's schema refuses a trial, or all trials
+            together would hold more than is reasonable.
         EndlessSearch: A random search without `run_cap`.
     """
     if spec.method == "random":
@@ -80,9 +83,31 @@ def expand(spec: SweepSpec, *, limit: int | None = None) -> tuple[Trial, ...]:
     if total == 0:
         message = "forbid leaves no setting to run"
         raise InvalidSpec([Problem("/design/forbid", "empty", message)])
+    _refuse_bulk(spec, total)
     trials = tuple(itertools.islice(_trials(spec), spec.run_cap))
     _check(spec, trials)
     return trials
+
+
+def _refuse_bulk(spec: SweepSpec, total: int) -> None:
+    """Each trial is stored with all of its values: many trials times much each is too much."""
+    factors = factors_of(spec)
+    held = sum(_bytes(p.values[0]) + len(p.key) for p in spec.parameters if p.is_constant)
+    for factor in factors:
+        held += max(_bytes(dict(level.values)) + len(level.label) for level in factor.levels)
+    if total * held <= _MOST_BYTES:
+        return
+    message = (
+        f"the trials would hold {total * held / 1e6:,.0f} MB of values ({total:,} trials of up to "
+        f"{held:,} bytes); the limit is {_MOST_BYTES / 1e6:.0f} MB"
+    )
+    hint = "put what is large into a file that the program reads, or make fewer trials"
+    where = pointer("design") if spec.design else pointer("parameters")
+    raise InvalidSpec([Problem(where, "too_large", message, hint)])
+
+
+def _bytes(value: Any) -> int:
+    return len(json.dumps(value))
 
 
 def draws(spec: SweepSpec, seed: int | str, *, limit: int | None = None) -> tuple[Trial, ...]:

@@ -13,10 +13,12 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from fractions import Fraction
 from statistics import NormalDist
 from typing import Any
 
+from paribus_sweeps.errors import InvalidSpec, Problem
 from paribus_sweeps.factors import Factor, Level, level_label
 from paribus_sweeps.spec import Parameter, SweepSpec
 
@@ -30,12 +32,35 @@ def factors_of(spec: SweepSpec) -> tuple[Factor, ...]:
 
     A design's own factors; of a grid, the parameters with two values or more; of a
     random search, everything that is not constant ("continuous" unless listed).
+
+    Raises:
+        InvalidSpec: A grid's range has more values than a sweep may have trials.
     """
     if spec.design:
         return spec.design.factors
-    make = _grid_factor if spec.method == "grid" else _search_factor
-    varying = (p for p in spec.parameters if not p.is_constant and level_count(p) != 1)
-    return tuple(make(parameter) for parameter in varying)
+    varying = [p for p in spec.parameters if not p.is_constant and level_count(p) != 1]
+    if spec.method == "grid":
+        _refuse_long_ranges(varying, spec.max_trials)
+        return tuple(map(_grid_factor, varying))
+    return tuple(map(_search_factor, varying))
+
+
+def _refuse_long_ranges(parameters: Sequence[Parameter], limit: int) -> None:
+    """Before they are built: a `run_cap` makes few trials of them, and not few levels."""
+    hint = "list the values, take method: random, or q_uniform with a larger q"
+    problems = [
+        Problem(
+            parameter.pointer,
+            "too_many_levels",
+            f"this range has more than {limit:,} values; for one factor of a grid the limit is "
+            f"{limit:,}",
+            hint,
+        )
+        for parameter in parameters
+        if (level_count(parameter) or 0) > limit
+    ]
+    if problems:
+        raise InvalidSpec(problems)
 
 
 def level_count(parameter: Parameter) -> int | None:
@@ -46,8 +71,15 @@ def level_count(parameter: Parameter) -> int | None:
     if parameter.distribution == "int_uniform":
         return int(numbers["max"]) - int(numbers["min"]) + 1
     if parameter.distribution == "q_uniform":
-        return math.ceil((numbers["max"] - numbers["min"]) / numbers["q"])
+        return _steps(numbers["min"], numbers["max"], numbers["q"])
     return None
+
+
+def _steps(low: float, high: float, q: float) -> int:
+    count = (high - low) / q
+    if math.isfinite(count):
+        return math.ceil(count)
+    return math.ceil((Fraction(high) - Fraction(low)) / Fraction(q))
 
 
 def grid_values(parameter: Parameter) -> tuple[Any, ...]:

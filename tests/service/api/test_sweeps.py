@@ -163,6 +163,24 @@ class TestValidateOnly:
         assert plan["trials"] == []
         assert plan["expected_trials"] is None
 
+    def test_names_that_no_address_holds_are_refused_as_they_would_be_for_real(
+        self, api: TestClient
+    ) -> None:
+        for config in (grid_config(project="a/b"), grid_config(entity="api")):
+            preview = api.post(f"{SWEEPS}?validate_only=true", json=config)
+            real = api.post(SWEEPS, json=config)
+
+            assert preview.status_code == real.status_code == 422
+            assert preview.json()["errors"] == real.json()["errors"]
+
+    def test_a_range_without_end_is_refused_with_its_number(self, api: TestClient) -> None:
+        config = grid_config(parameters={"a": {"min": 0, "max": 10**12}})
+
+        answer = api.post(f"{SWEEPS}?validate_only=true", json=config)
+
+        assert answer.status_code == 422
+        assert "1,000,000,000,001 trials; the limit is 10,000" in answer.json()["detail"]
+
 
 class TestIdempotency:
     HEADERS = {"Idempotency-Key": "first"}

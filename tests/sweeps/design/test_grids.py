@@ -199,6 +199,46 @@ class TestLimits:
 
         assert [t.args["c"] for t in expand(spec)] == [1, 2, 3]
 
+    def test_a_run_cap_does_not_make_a_range_without_end_small(self) -> None:
+        config = {"method": "grid", "run_cap": 3, "parameters": {"a": {"min": 0, "max": 2**62}}}
+
+        with pytest.raises(InvalidSpec, match="/parameters/a: .* more than 10,000 values"):
+            expand(SweepSpec.from_config(config))
+
+    def test_a_number_that_no_line_could_show_is_refused_in_short(self) -> None:
+        factors = {f"f{i}": {"levels": list(range(10))} for i in range(5000)}
+
+        with pytest.raises(TooManyTrials, match=r"has about 10\^5000 trials"):
+            expand(
+                SweepSpec.from_config({"design": {"type": "full_factorial", "factors": factors}})
+            )
+
+    def test_a_step_that_is_nothing_beside_its_range_is_counted(self) -> None:
+        steps = {"distribution": "q_uniform", "min": 0, "max": 1e10, "q": 1e-300}
+
+        with pytest.raises(TooManyTrials) as caught:
+            expand(grid(a=steps))
+
+        assert caught.value.count > 10**309
+
+    def test_many_trials_of_many_values_are_refused_and_not_built(self) -> None:
+        factors = {f"f{i}": {"baseline": 0, "levels": [0, 1, 2, 3]} for i in range(3000)}
+        design = {"type": "one_factor_at_a_time", "factors": factors}
+        started = time.monotonic()
+
+        with pytest.raises(InvalidSpec, match=r"/design: .* MB of values .* the limit is 100 MB"):
+            expand(SweepSpec.from_config({"design": design}))
+
+        assert time.monotonic() - started < 2
+
+    def test_one_large_value_counts_once_for_each_trial(self) -> None:
+        large = {"value": "x" * 900_000}
+
+        with pytest.raises(InvalidSpec, match=r"900 MB of values \(1,000 trials"):
+            expand(grid(text=large, a={"min": 1, "max": 1000}))
+
+        assert len(expand(grid(text=large, a={"min": 1, "max": 10}))) == 10
+
 
 class TestRandom:
     SEARCH = {"method": "random", "parameters": {"lr": {"min": 0.0, "max": 1.0}}}
