@@ -1,7 +1,7 @@
 """Plain functions that make what tests need, with defaults for what does not matter."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -82,6 +82,12 @@ class Lab:
                 now=self.clock.now(),
             )
             return sweep.id
+
+    def order(self, verb: Callable[..., Any], sweep_id: str, *, reason: str) -> None:
+        """What a person asks of a sweep: `lab.order(registry.pause, sweep, reason="lunch")`."""
+        with self.writing() as session:
+            sweep = sweep_store.get_sweep(session, sweep_id)
+            verb(session, sweep, now=self.clock.now(), reason=reason)
 
     def agent(self, sweep_id: str, *, host: str = "host-a") -> str:
         """Take in an agent; its id."""

@@ -235,13 +235,18 @@ def resume(session: Session, sweep: Sweep, *, now: datetime, reason: str) -> Non
         IllegalTransition: The sweep is running, finished or cancelled.
     """
     _require(sweep, "resume")
-    was_stopped = sweep.state == SweepState.STOPPED
+    if sweep.state == SweepState.STOPPED:
+        trials.move_trials(
+            session,
+            sweep,
+            sweep_store.held_back_trials(session, sweep),
+            TrialState.QUEUED,
+            before=TrialState.STOPPED,
+            now=now,
+            reason="the sweep was resumed",
+        )
     _move(session, sweep, SweepState.RUNNING, now=now, reason=reason)
     sweep.ended_at = None
-    if was_stopped:
-        for trial in sweep_store.list_trials(session, sweep.id, states=[TrialState.STOPPED]):
-            if trial.attempts == 0:
-                trials.retry_trial(session, trial, now=now, reason="the sweep was resumed")
     trials.finish_if_done(session, sweep, now=now)
 
 
@@ -359,8 +364,7 @@ def _end(
 ) -> None:
     _move(session, sweep, state, now=now, reason=reason)
     sweep.ended_at = now
-    for trial in sweep_store.queued_trials(session, sweep.id):
-        trials.move_trial(session, trial, trial_state, now=now, reason=f"the sweep was {state}")
+    trials.move_waiting(session, sweep, trial_state, now=now, reason=f"the sweep was {state}")
     for run in run_store.list_runs(session, sweep_id=sweep.id, states=[RunState.CREATED]):
         why = f"the sweep was {state} before it started: {reason}"
         trials.request_stop(session, run, now=now, reason=why)

@@ -15,6 +15,7 @@ Promises (DESIGN 5):
 - Each change carries its reason and its time, and is an event.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy.orm import Session
@@ -52,10 +53,7 @@ def move_trial(
 ) -> None:
     """Put a trial into a state, count it there, and write the event down."""
     sweep = sweep_store.get_sweep(session, trial.sweep_id)
-    counts = dict(sweep.trial_counts)
-    counts[trial.state] = counts.get(trial.state, 0) - 1
-    counts[state] = counts.get(state, 0) + 1
-    sweep.trial_counts = {name: number for name, number in counts.items() if number}
+    _count(sweep, TrialState(trial.state), state)
     touch_sweep(sweep, now=now)
     trial.state, trial.reason, trial.updated_at = state, reason, now
     events.note(
@@ -68,6 +66,51 @@ def move_trial(
         run_id=run.id if run else None,
         agent_id=trial.agent_id,
     )
+
+
+def move_trials(
+    session: Session,
+    sweep: Sweep,
+    trial_ids: Sequence[str],
+    state: TrialState,
+    *,
+    before: TrialState,
+    now: datetime,
+    reason: str,
+) -> None:
+    """Put many trials of one sweep from one state into another, as `move_trial` does with one.
+
+    By the batch: 10,000 one by one would hold the write lock for seconds.
+    """
+    if not trial_ids:
+        return
+    _count(sweep, before, state, number=len(trial_ids))
+    touch_sweep(sweep, now=now)
+    values = {"state": state, "reason": reason, "updated_at": now}
+    sweep_store.update_trials(session, trial_ids, values)
+    events.note_trials(
+        session,
+        f"trial.{state}",
+        now=now,
+        reason=reason,
+        sweep_id=sweep.id,
+        trial_ids=trial_ids,
+    )
+
+
+def move_waiting(
+    session: Session, sweep: Sweep, state: TrialState, *, now: datetime, reason: str
+) -> None:
+    """Put every trial that waits into a state."""
+    waiting = sweep_store.trial_ids(session, sweep.id, TrialState.QUEUED)
+    move_trials(session, sweep, waiting, state, before=TrialState.QUEUED, now=now, reason=reason)
+
+
+def _count(sweep: Sweep, before: TrialState, after: TrialState, *, number: int = 1) -> None:
+    counts = dict(sweep.trial_counts)
+    counts[before] = counts.get(before, 0) - number
+    counts[after] = counts.get(after, 0) + number
+    sweep.trial_counts = {name: count for name, count in counts.items() if count}
 
 
 def touch_sweep(sweep: Sweep, *, now: datetime) -> None:
@@ -108,6 +151,9 @@ def _start_trial(session: Session, run: Run, *, now: datetime) -> None:
     elif trial.state not in (TrialState.RUNNING, TrialState.FINISHED):
         trial.resume_next = False
         move_trial(session, trial, TrialState.RUNNING, now=now, run=run)
+        sweep = sweep_store.get_sweep(session, trial.sweep_id)
+        if sweep.state == SweepState.CANCELLED:  # while this process was starting up
+            request_stop(session, run, now=now, reason=f"the sweep was cancelled: {sweep.reason}")
 
 
 def revive_run(session: Session, run: Run, *, now: datetime) -> None:
@@ -225,8 +271,7 @@ def _finish_early(session: Session, sweep: Sweep, run: Run, *, now: datetime) ->
     reason = f"run {run.wandb_id} reached the target {sweep.metric_target:g}"
     sweep.state, sweep.reason, sweep.ended_at = SweepState.FINISHED, reason, now
     events.note(session, "sweep.finished", now=now, sweep_id=sweep.id, reason=reason)
-    for waiting in sweep_store.queued_trials(session, sweep.id):
-        move_trial(session, waiting, TrialState.STOPPED, now=now, reason=reason)
+    move_waiting(session, sweep, TrialState.STOPPED, now=now, reason=reason)
 
 
 def _spend(session: Session, trial: Trial, run: Run, state: TrialState) -> None:
@@ -273,14 +318,23 @@ def give_back(session: Session, run: Run, *, now: datetime, reason: str) -> None
     """A run that was handed out and never started: its trial waits again, at no cost to it."""
     run.state, run.reason = RunState.INTERRUPTED, reason
     run.ended_at = run.updated_at = now
+    events.note(
+        session,
+        "run.interrupted",
+        now=now,
+        reason=reason,
+        run_id=run.id,
+        trial_id=run.trial_id,
+        sweep_id=run.sweep_id,
+        agent_id=run.agent_id,
+    )
     if run.trial_id is None:
         return
     trial = sweep_store.get_trial(session, run.trial_id)
     if trial.run_pk != run.pk or trial.state not in TRIAL_LIVE:
         return
     sweep = sweep_store.get_sweep(session, trial.sweep_id)
-    ended = sweep.state in SWEEP_ENDED
-    state = TrialState.CANCELLED if ended else TrialState.QUEUED
+    state = TrialState.STOPPED if sweep.state in SWEEP_ENDED else TrialState.QUEUED
     trial.agent_id = None
     # A run that started earlier and was to resume keeps that right.
     trial.resume_next = run.started_at is not None

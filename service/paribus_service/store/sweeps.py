@@ -13,7 +13,7 @@ from sqlalchemy import func, insert, select, tuple_, update
 from sqlalchemy.orm import Session
 
 from paribus_service.errors import NotFound
-from paribus_service.store.states import AgentState, TrialState
+from paribus_service.store.states import AgentState, RunState, TrialState
 from paribus_service.store.tables import Agent, Project, Run, Sweep, Trial
 
 
@@ -132,16 +132,42 @@ def insert_trials(session: Session, rows: Sequence[Mapping[str, Any]]) -> None:
         session.execute(insert(Trial), list(rows))
 
 
+def trial_ids(session: Session, sweep_id: str, state: TrialState) -> Sequence[str]:
+    """Ids of the trials in a state, in the order of the design."""
+    query = select(Trial.id).where(Trial.sweep_id == sweep_id, Trial.state == state)
+    return session.scalars(query.order_by(Trial.number)).all()
+
+
+def held_back_trials(session: Session, sweep: Sweep) -> Sequence[str]:
+    """Ids of the trials that only the sweep's stop kept from starting, in the order of the design.
+
+    They waited, for the first time or again; or they were handed out, had not started, and were
+    asked to stop at the moment of the sweep's own end.
+    """
+    kept_from_starting = Run.state.in_([RunState.FAILED, RunState.INTERRUPTED]) | (
+        (Run.state == RunState.STOPPED) & (Run.stop_requested_at == sweep.ended_at)
+    )
+    query = (
+        select(Trial.id)
+        .outerjoin(Run, Trial.run_pk == Run.pk)
+        .where(Trial.sweep_id == sweep.id, Trial.state == TrialState.STOPPED)
+        .where(Trial.run_pk.is_(None) | kept_from_starting)
+        .order_by(Trial.number)
+    )
+    return session.scalars(query).all()
+
+
+def update_trials(session: Session, trial_ids: Sequence[str], values: Mapping[str, Any]) -> None:
+    """Set the same columns of many trials, by the batch; those in the session follow."""
+    for start in range(0, len(trial_ids), 500):
+        chunk = trial_ids[start : start + 500]
+        session.execute(update(Trial).where(Trial.id.in_(chunk)).values(**values))
+
+
 def next_trial_number(session: Session, sweep_id: str) -> int:
     """One more than the largest number of the sweep's trials."""
     largest = session.scalar(select(func.max(Trial.number)).where(Trial.sweep_id == sweep_id))
     return 0 if largest is None else largest + 1
-
-
-def count_trials(session: Session, sweep_id: str, states: Collection[str]) -> int:
-    """Number of the sweep's trials in one of `states`."""
-    query = select(func.count()).where(Trial.sweep_id == sweep_id, Trial.state.in_(states))
-    return session.scalar(query) or 0
 
 
 def queued_trials(session: Session, sweep_id: str) -> Sequence[Trial]:

@@ -9,6 +9,7 @@ from paribus_service.errors import NotFound, Superseded
 from paribus_service.orchestration import registry
 from paribus_service.orchestration.recorder import StreamReport
 from paribus_service.store import sweeps as sweep_store
+from paribus_service.store.events import list_events
 from tests.factories import Lab, grid_config
 
 
@@ -261,6 +262,20 @@ class TestLostProcesses:
 
         trial = lab.trial_of(run)
         assert (trial.state, trial.failures, trial.interruptions) == ("queued", 0, 0)
+        with lab.reading() as session:
+            told = list_events(session, run_id=lab.run(run).id)
+        assert told[-2].kind == "run.interrupted"
+        assert told[-1].kind == "trial.queued"
+
+    def test_what_an_ended_sweep_handed_out_in_vain_is_stopped(self, lab: Lab) -> None:
+        sweep = lab.register(metric={"name": "loss", "goal": "minimize", "target": 0.5})
+        lab.claim(lab.agent(sweep))
+        lab.run_trial(lab.agent(sweep, host="host-b"), loss=0.1)  # the target is reached
+        assert lab.sweep(sweep).state == "finished"
+
+        lab.wait(lab.settings.agent_timeout_seconds)
+
+        assert lab.sweep(sweep).trial_counts == {"finished": 1, "stopped": 3}
 
     def test_a_late_start_takes_its_waiting_trial_back(self, lab: Lab) -> None:
         sweep = lab.register()
@@ -368,9 +383,7 @@ class TestStop:
         agent = lab.agent(sweep)
         run = lab.claim(agent)
         lab.start(run)
-        with lab.writing() as session:
-            found = sweep_store.get_sweep(session, sweep)
-            registry.cancel(session, found, now=lab.clock.now(), reason="wrong data")
+        lab.order(registry.cancel, sweep, reason="wrong data")
 
         stop = lab.beat(agent, run)
         lab.finish(run, exit_code=255)
@@ -382,17 +395,76 @@ class TestStop:
         assert leave.kind == "exit"
         assert lab.sweep(sweep).trial_counts == {"cancelled": 4}
 
+    def test_a_process_that_starts_up_while_its_sweep_is_cancelled_is_stopped(
+        self, lab: Lab
+    ) -> None:
+        sweep = lab.register()
+        agent = lab.agent(sweep)
+        run = lab.claim(agent)
+        lab.beat(agent, run)
+        lab.order(registry.cancel, sweep, reason="wrong data")
+
+        lab.start(run)  # its imports took so long
+
+        assert lab.report(run) is True
+        stop = lab.beat(agent, run)
+        assert stop is not None
+        assert (stop.kind, stop.run_id) == ("stop", run)
+        lab.finish(run, exit_code=255)
+        assert lab.sweep(sweep).trial_counts == {"cancelled": 4}
+
+    def test_a_stop_of_many_is_one_event_each_and_counted_once(self, lab: Lab) -> None:
+        levels = [round(0.001 * (i + 1), 3) for i in range(1200)]  # more than two batches
+        sweep = lab.register(parameters={"lr": {"values": levels}})
+        lab.run_trial(lab.agent(sweep), loss=0.5)
+        before = lab.sweep(sweep).version
+
+        lab.order(registry.stop, sweep, reason="enough")
+
+        assert lab.sweep(sweep).trial_counts == {"finished": 1, "stopped": 1199}
+        assert Counter(t.state for t in lab.trials(sweep)) == {"finished": 1, "stopped": 1199}
+        assert {t.reason for t in lab.trials(sweep)[1:]} == {"the sweep was stopped"}
+        assert lab.sweep(sweep).version > before
+        with lab.reading() as session:
+            told = list_events(session, sweep_id=sweep, limit=10_000)
+        stopped = [event.trial_id for event in told if event.kind == "trial.stopped"]
+        assert stopped == [t.id for t in lab.trials(sweep)[1:]]  # in the order of the design
+
+    def test_a_resumed_sweep_does_all_that_its_stop_kept_from_starting(self, lab: Lab) -> None:
+        sweep = lab.register()
+        first, second = lab.agent(sweep), lab.agent(sweep, host="host-b")
+        by_hand = lab.claim(first)
+        lab.start(by_hand)
+        with lab.writing() as session:
+            registry.stop_run(session, lab.run(by_hand).id, now=lab.clock.now(), reason="odd")
+        lab.finish(by_hand, exit_code=255)
+        failed = lab.claim(first)
+        lab.start(failed)
+        lab.finish(failed, exit_code=1)  # waits again
+        handed_out = lab.claim(second)  # and has not started
+        lab.wait(1)
+        lab.order(registry.stop, sweep, reason="lunch")
+        assert lab.sweep(sweep).trial_counts == {"stopped": 4}
+
+        lab.order(registry.resume, sweep, reason="back")
+
+        assert lab.sweep(sweep).trial_counts == {"stopped": 1, "queued": 3}
+        assert lab.trial_of(by_hand).state == "stopped"  # a person asked for that
+        assert lab.trial_of(failed).failures == 1  # its budget is what it was
+        assert lab.trial_of(handed_out).state == "queued"
+        third = lab.agent(sweep, host="host-c")
+        for _ in range(3):
+            lab.run_trial(third, loss=0.5)
+        assert lab.sweep(sweep).trial_counts == {"stopped": 1, "finished": 3}
+        assert lab.sweep(sweep).state == "finished"
+
     def test_pause_hands_out_nothing_and_resume_goes_on(self, lab: Lab) -> None:
         sweep = lab.register()
         agent = lab.agent(sweep)
-        with lab.writing() as session:
-            found = sweep_store.get_sweep(session, sweep)
-            registry.pause(session, found, now=lab.clock.now(), reason="lunch")
+        lab.order(registry.pause, sweep, reason="lunch")
 
         assert lab.beat(agent) is None
-        with lab.writing() as session:
-            found = sweep_store.get_sweep(session, sweep)
-            registry.resume(session, found, now=lab.clock.now(), reason="back")
+        lab.order(registry.resume, sweep, reason="back")
         assert lab.claim(agent)
 
     def test_exit_is_never_sent_to_an_agent_with_a_live_run(self, lab: Lab) -> None:
@@ -400,9 +472,7 @@ class TestStop:
         agent = lab.agent(sweep)
         run = lab.claim(agent)
         lab.start(run)
-        with lab.writing() as session:
-            found = sweep_store.get_sweep(session, sweep)
-            registry.stop(session, found, now=lab.clock.now(), reason="enough")
+        lab.order(registry.stop, sweep, reason="enough")
 
         assert lab.beat(agent, run) is None
         lab.finish(run, loss=0.5)
@@ -533,13 +603,9 @@ class TestGoodbye:
         agent = lab.agent(sweep)
         run = lab.claim(agent)
         lab.start(run)
-        with lab.writing() as session:
-            found = sweep_store.get_sweep(session, sweep)
-            registry.stop(session, found, now=lab.clock.now(), reason="enough")
+        lab.order(registry.stop, sweep, reason="enough")
         lab.finish(run, loss=0.5)
 
-        with lab.writing() as session:
-            found = sweep_store.get_sweep(session, sweep)
-            registry.resume(session, found, now=lab.clock.now(), reason="on")
+        lab.order(registry.resume, sweep, reason="on")
 
         assert lab.sweep(sweep).state == "finished"
