@@ -95,6 +95,8 @@ def heartbeat(
     Raises:
         NotFound: No such agent; the client then ends.
     """
+    if sweep_store.note_all_well(session, agent_id, listed, now=now):
+        return None  # nearly every heartbeat: its runs are alive, and there is nothing to order
     agent = sweep_store.get_agent(session, agent_id)
     sweep = sweep_store.get_sweep(session, agent.sweep_id)
     live = {run_id for run_id, alive in listed.items() if alive}

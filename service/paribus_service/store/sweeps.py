@@ -13,7 +13,7 @@ from sqlalchemy import func, insert, select, tuple_, update
 from sqlalchemy.orm import Session
 
 from paribus_service.errors import NotFound
-from paribus_service.store.states import AgentState, RunState, TrialState
+from paribus_service.store.states import RUN_LIVE, AgentState, RunState, TrialState
 from paribus_service.store.tables import Agent, Project, Run, Sweep, Trial
 
 
@@ -243,6 +243,38 @@ def list_hosts(session: Session, *, after: str = "", limit: int) -> Sequence[Hos
     for name, gpu in session.execute(gpus):
         known[name] |= {gpu} if gpu else set()
     return [Host(name, agents[name], known[name], max(heard[name])) for name in names]
+
+
+def note_all_well(
+    session: Session, agent_id: str, listed: Mapping[str, bool], *, now: datetime
+) -> bool:
+    """Note a heartbeat that changes nothing but times, without loading what it is about.
+
+    Returns:
+        True if the agent works and lists as alive every live run that it was handed, and none of
+        them is asked to stop; False, with nothing changed, where there is more to see to.
+    """
+    live = {run_id for run_id, alive in listed.items() if alive}
+    state = session.scalar(select(Agent.state).where(Agent.id == agent_id))
+    if not live or state != AgentState.RUNNING:
+        return False
+    handed = session.execute(
+        select(Run.pk, Run.wandb_id, Run.dropped_at, Run.stop_requested_at).where(
+            Run.agent_id == agent_id, Run.state.in_(RUN_LIVE)
+        )
+    ).all()
+    if any(row.wandb_id not in live or row.dropped_at or row.stop_requested_at for row in handed):
+        return False
+    quietly = {"synchronize_session": False}  # nothing of this is loaded
+    session.execute(
+        update(Agent).where(Agent.id == agent_id).values(heartbeat_at=now, run_state=dict(listed)),
+        execution_options=quietly,
+    )
+    session.execute(
+        update(Run).where(Run.pk.in_([row.pk for row in handed])).values(listed_at=now),
+        execution_options=quietly,
+    )
+    return True
 
 
 def silent_agents(session: Session, *, since: datetime) -> Sequence[Agent]:

@@ -64,6 +64,21 @@ class TestClaim:
 
         assert lab.beat(agent, run) is None
 
+    def test_a_quiet_heartbeat_notes_who_was_heard_from(self, lab: Lab) -> None:
+        sweep = lab.register()
+        agent = lab.agent(sweep)
+        run = lab.claim(agent)
+        lab.start(run)
+
+        for _ in range(30):  # 15 minutes without a word of the run itself
+            lab.wait(30)
+            assert lab.beat(agent, run) is None
+
+        assert lab.run(run).state == "running"
+        assert lab.run(run).listed_at == lab.clock.now()
+        with lab.reading() as session:
+            assert sweep_store.get_agent(session, agent).heartbeat_at == lab.clock.now()
+
     def test_values_are_the_trials_own(self, lab: Lab) -> None:
         agent = lab.agent(lab.register())
 
