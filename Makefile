@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-deps test-all check format docs openapi up clean
+.PHONY: help install demo test test-deps test-all check format docs bench up clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -49,6 +49,10 @@ format: install ## bring the code into shape
 
 docs: install ## write the generated reference pages and schemas anew
 	$(BIN)/python scripts/write_docs.py
+
+bench: install ## the service beside MLflow and a bare server, in one run
+	@[ -x .venv-mlflow/bin/python ] || { $(PYTHON) -m venv .venv-mlflow && .venv-mlflow/bin/pip install --quiet mlflow; }
+	$(BIN)/python benchmarks/service/run.py
 
 up: install ## the service on this machine, for development
 	$(BIN)/paribus serve --dev
