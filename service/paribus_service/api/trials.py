@@ -49,7 +49,7 @@ def list_trials(
         limit=page_size + 1,
     )
     trials, token = page_of(found, page_size, lambda trial: (trial.number,))
-    runs = run_store.runs_by_pk(session, {t.run_pk for t in trials if t.run_pk is not None})
+    runs = run_store.run_outlines(session, {t.run_pk for t in trials if t.run_pk is not None})
     items = [TrialOut.of(t, run_id=_run_id(t, runs), base=base) for t in trials]
     return Page(items=items, next_page_token=token)
 

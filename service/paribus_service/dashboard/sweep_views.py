@@ -211,7 +211,7 @@ def trial_rows(
         session, sweep.id, after_number=after, limit=paging.TRIALS_A_PAGE + 1
     )
     trials, more = paging.cut(found, paging.TRIALS_A_PAGE)
-    runs = run_store.runs_by_pk(session, {t.run_pk for t in trials if t.run_pk is not None})
+    runs = run_store.run_outlines(session, {t.run_pk for t in trials if t.run_pk is not None})
     values = run_store.summary_scalars(session, runs.keys(), sweep.metric_name or "")
     rows = []
     for trial in trials:

@@ -162,7 +162,7 @@ def analysed_runs(
         InvalidRequest: Runs have finished, and none of them has the response.
     """
     trials = sweep_store.list_trials(session, sweep.id)
-    runs = run_store.runs_by_pk(session, {t.run_pk for t in trials if t.run_pk is not None})
+    runs = run_store.run_outlines(session, {t.run_pk for t in trials if t.run_pk is not None})
     values = run_store.summary_scalars(session, runs.keys(), response)
     _require_response(session, runs, values, response)
     hosts = run_store.hosts_of_agents(session, {r.agent_id for r in runs.values() if r.agent_id})

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from enum import IntEnum
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -149,16 +149,6 @@ def history_steps(
     if limit is not None:
         query = query.limit(limit)
     return [(line, step, text) for line, step, text in session.execute(query)]
-
-
-def count_lines(session: Session, run: Run, stream: Stream) -> int:
-    """How many lines are there, holes not counted."""
-    query = select(func.count()).where(
-        StreamLine.run_pk == run.pk,
-        StreamLine.session == run.session,
-        StreamLine.stream == int(stream),
-    )
-    return session.scalar(query) or 0
 
 
 def iterate_history(session: Session, run: Run, *, chunk: int = 5000) -> Iterator[str]:

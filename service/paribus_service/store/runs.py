@@ -7,7 +7,8 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import delete, func, select, tuple_
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, load_only
+from sqlalchemy.orm.interfaces import ORMOption
 
 from paribus_service.errors import NotFound
 from paribus_service.store.states import RunState
@@ -137,11 +138,31 @@ def suspicious_runs(session: Session, *, since: datetime) -> Sequence[Run]:
 
 def runs_by_pk(session: Session, pks: Collection[int]) -> dict[int, Run]:
     """Key → run."""
+    return _runs_by_pk(session, pks)
+
+
+_OUTLINE = load_only(
+    Run.id, Run.wandb_id, Run.display_name, Run.project_id, Run.state, Run.reason, Run.agent_id,
+    Run.host, Run.gpu_name, Run.created_at, Run.started_at, Run.ended_at,
+    raiseload=True,
+)  # fmt: skip
+
+
+def run_outlines(session: Session, pks: Collection[int]) -> dict[int, Run]:
+    """Key → run, without its texts: what a list of thousands shows of each.
+
+    Reading a column that was left out raises an error, rather than asking the database once for
+    each run.
+    """
+    return _runs_by_pk(session, pks, _OUTLINE)
+
+
+def _runs_by_pk(session: Session, pks: Collection[int], *options: ORMOption) -> dict[int, Run]:
     found: dict[int, Run] = {}
     wanted = sorted(pks)
     for start in range(0, len(wanted), 500):
-        chunk = wanted[start : start + 500]
-        for run in session.scalars(select(Run).where(Run.pk.in_(chunk))).unique():
+        query = select(Run).where(Run.pk.in_(wanted[start : start + 500])).options(*options)
+        for run in session.scalars(query).unique():
             found[run.pk] = run
     return found
 

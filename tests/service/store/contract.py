@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import Engine, select
+from sqlalchemy.exc import InvalidRequestError
 from sqlalchemy.orm import Session
 
 from paribus_service.store import history, projects
@@ -126,7 +127,6 @@ class StoreContract:
                 (2, "torn {"),
             ]
             assert history.last_lines(session, run, Stream.HISTORY, 2)[0][0] == 1
-            assert history.count_lines(session, run, Stream.HISTORY) == 3
 
     def test_streams_and_sessions_of_a_run_are_apart(self, engine: Engine) -> None:
         with session_scope(engine) as session:
@@ -147,6 +147,18 @@ class StoreContract:
         history.write_lines(
             session, run_pk=run.pk, run_session=run.session, stream=stream, lines=lines
         )
+
+    def test_an_outline_of_a_run_comes_without_its_texts(self, engine: Engine) -> None:
+        with session_scope(engine) as session:
+            pk = add_run(session).pk
+
+        with session_scope(engine, reads_only=True) as session:
+            outline = run_store.run_outlines(session, [pk, pk + 1])[pk]
+            assert (outline.path, outline.state) == ("lab/imdb/abc", "running")
+            with pytest.raises(InvalidRequestError, match="config_text"):
+                outline.config  # noqa: B018  reading it is the claim
+
+            assert run_store.runs_by_pk(session, [pk])[pk].config == {}  # asked for as a whole
 
     def test_the_index_follows_the_summary(self, engine: Engine) -> None:
         with session_scope(engine) as session:
