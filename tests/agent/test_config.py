@@ -87,9 +87,10 @@ class TestCombinations:
     def test_the_impossible_is_refused_here_and_at_registration(
         self, settings: dict[str, Any]
     ) -> None:
-        with pytest.raises(InvalidSetting):
+        with pytest.raises(InvalidSetting) as refusal:
             TrainConfig.from_mapping(settings)
-        assert shipped("paribus_agent.train").check(_all(settings))  # type: ignore[union-attr]
+        (problem,) = shipped("paribus_agent.train").check(_all(settings))  # type: ignore[union-attr]
+        assert problem.message in str(refusal.value)
 
     @pytest.mark.parametrize("settings", POSSIBLE)
     def test_the_possible_is_taken_here_and_at_registration(
