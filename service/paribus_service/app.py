@@ -43,14 +43,15 @@ def create_app(settings: Settings, *, clock: Clock | None = None) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         services = open_services(settings, clock)
-        watchdog = Watchdog(services.engine, settings, clock)
+        writer = services.writer
+        watchdog = Watchdog(services.engine, settings, clock, refusals=lambda: writer.refusals)
         app.state.services = services
         watchdog.start()
         try:
             yield
         finally:
             watchdog.close()
-            services.writer.close()
+            writer.close()
             services.engine.dispose()
 
     app = FastAPI(
@@ -82,12 +83,13 @@ def open_services(settings: Settings, clock: Clock) -> Services:
     engine = open_database(settings)
     with session_scope(engine) as session:
         signing_key = projects.secret(session, "signing")
+    writer = GroupWriter(engine)
     return Services(
         settings=settings,
         clock=clock,
         engine=engine,
-        writer=GroupWriter(engine),
+        writer=writer,
         files=FileStore(settings.effective_files_url),
         signer=Signer(signing_key),
-        doorkeeper=Doorkeeper(engine),
+        doorkeeper=Doorkeeper(engine, writer),
     )

@@ -90,9 +90,9 @@ def identify(request: Request, services: Services) -> Who:
     Raises:
         NotAuthenticated: No key, or nobody's.
     """
-    secret = key_of(request) or _key_in_cookie(request, services)
     if services.settings.dev:
         return developer(services.settings.default_entity)
+    secret = key_of(request) or _key_in_cookie(request, services)
     if secret is None:
         raise NotAuthenticated(
             "this needs a key: send it as `Authorization: Bearer KEY`, or log in at /authorize"
@@ -123,7 +123,6 @@ def _who_with(scope: Scope) -> Callable[[Who], Who]:
 
 Reader = Annotated[Who, Depends(_who_with("read"))]
 Submitter = Annotated[Who, Depends(_who_with("submit"))]
-AgentKey = Annotated[Who, Depends(_who_with("agent"))]
 Admin = Annotated[Who, Depends(_who_with("admin"))]
 
 

@@ -1,11 +1,14 @@
 """Whose a key is, and what it may."""
 
 import hashlib
+import logging
 import threading
 import time
 from collections.abc import Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Literal, get_args
 
 from sqlalchemy import Engine
@@ -15,8 +18,10 @@ from paribus_service.errors import InvalidRequest, NotAllowed, NotAuthenticated,
 from paribus_service.ids import new_api_key, new_id
 from paribus_service.orchestration import names
 from paribus_service.store import keys as key_store
-from paribus_service.store.engine import session_scope
+from paribus_service.store.engine import GroupWriter, session_scope
 from paribus_service.store.tables import Key
+
+log = logging.getLogger(__name__)
 
 Scope = Literal["read", "submit", "agent", "admin"]
 SCOPES: tuple[Scope, ...] = get_args(Scope)
@@ -115,10 +120,15 @@ def _hash(secret: str) -> str:
 
 
 class Doorkeeper:
-    """Tells whose a key is; asks the database at most every few seconds for each."""
+    """Tells whose a key is; asks the database at most every few seconds for each.
 
-    def __init__(self, engine: Engine) -> None:
+    It never waits for the write lock: the event loop asks it, and who holds the lock may need the
+    event loop to let it go. When a key was last used is left to the group writer.
+    """
+
+    def __init__(self, engine: Engine, writer: GroupWriter) -> None:
         self._engine = engine
+        self._writer = writer
         self._lock = threading.Lock()
         self._known: dict[str, tuple[float, Who]] = {}
 
@@ -148,11 +158,22 @@ class Doorkeeper:
                 key.last_used_at is None or now - key.last_used_at > _LAST_USED_EVERY
             )
         if stale:
-            with session_scope(self._engine) as session:
-                used = key_store.find_by_hash(session, key_hash)
-                if used is not None:
-                    used.last_used_at = now
+            noted = self._writer.submit(partial(_note_use, key_hash=key_hash, now=now))
+            noted.add_done_callback(_tell_trouble)
         return who
+
+
+def _note_use(session: Session, *, key_hash: str, now: datetime) -> None:
+    used = key_store.find_by_hash(session, key_hash)
+    if used is not None:
+        used.last_used_at = now
+
+
+def _tell_trouble(noted: Future[None]) -> None:
+    """Nobody waits for this answer, and no request fails for it."""
+    error = noted.exception()
+    if error is not None:
+        log.warning("when a key was last used could not be stored: %s", error)
 
 
 def _who(key: Key | None, *, now: datetime) -> Who:

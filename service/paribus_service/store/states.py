@@ -50,6 +50,5 @@ SWEEP_ENDED = frozenset({SweepState.FINISHED, SweepState.STOPPED, SweepState.CAN
 SWEEP_ACTIVE = frozenset({SweepState.REGISTERED, SweepState.RUNNING})
 TRIAL_LIVE = frozenset({TrialState.LEASED, TrialState.RUNNING})
 TRIAL_OPEN = TRIAL_LIVE | {TrialState.QUEUED}
-TRIAL_ENDED = frozenset(TrialState) - TRIAL_OPEN
 RUN_LIVE = frozenset({RunState.CREATED, RunState.RUNNING})
 RUN_ENDED = frozenset(RunState) - RUN_LIVE

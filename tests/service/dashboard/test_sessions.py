@@ -107,6 +107,11 @@ class TestLoggingIn:
         assert stranger.get("/").status_code == 303
         assert "was revoked on 2026-11-23" in stranger.get("/authorize").text
 
+    def test_development_mode_does_not_look_at_an_old_cookie(self, browser: TestClient) -> None:
+        browser.cookies.set(COOKIE, "of.another.service")  # that ran on this address before
+
+        assert browser.get("/").status_code == 200
+
     def test_a_cookie_that_we_did_not_sign_is_nobody(self, stranger: TestClient) -> None:
         stranger.cookies.set(COOKIE, "made.up.cookie")
 
