@@ -124,33 +124,19 @@ def register(
     if sweep_store.find_sweep(session, sweep_id) is not None:
         raise AlreadyExists("sweep", sweep_id)
     home = projects.ensure_project(session, entity, project_name, now=now)
-    retry = _retry(spec, settings)
     sweep = Sweep(
         id=sweep_id,
         project_id=home.id,
         name=spec.name or f"sweep-{sweep_id}",
         description=spec.description,
         state=SweepState.REGISTERED,
-        method=spec.method,
-        config=dict(spec.config),
-        client_config=_client_config(made),
-        metric_name=spec.metric.name if spec.metric else None,
-        metric_goal=spec.metric.goal if spec.metric else None,
-        metric_target=spec.metric.target if spec.metric else None,
-        program=spec.program,
-        factors=[stored_factor(factor) for factor in made.factors],
-        run_cap=spec.run_cap,
-        expected_trials=made.expected_trials,
         trial_counts={},
         search_seed=random.SystemRandom().getrandbits(53),
-        retry_failed=retry.failed,
-        retry_interrupted=retry.interrupted,
-        resumable=made.schema is not None and made.schema.resumable,
-        warnings=list(spec.warnings),
         created_by=created_by,
         version=1,
         created_at=now,
         updated_at=now,
+        **_from_config(made, settings),
     )
     session.add(sweep)
     session.flush()
@@ -173,6 +159,27 @@ def home_of(
     else:
         entity, project = spec.entity or entity, spec.project or project
     return names.check("entity", entity), names.check("project", project or DEFAULT_PROJECT)
+
+
+def _from_config(made: Plan, settings: Settings) -> dict[str, Any]:
+    """The columns of a sweep that follow from its config."""
+    spec, retry = made.spec, _retry(made.spec, settings)
+    return {
+        "method": spec.method,
+        "config": dict(spec.config),
+        "client_config": _client_config(made),
+        "metric_name": spec.metric.name if spec.metric else None,
+        "metric_goal": spec.metric.goal if spec.metric else None,
+        "metric_target": spec.metric.target if spec.metric else None,
+        "program": spec.program,
+        "factors": [stored_factor(factor) for factor in made.factors],
+        "run_cap": spec.run_cap,
+        "expected_trials": made.expected_trials,
+        "retry_failed": retry.failed,
+        "retry_interrupted": retry.interrupted,
+        "resumable": made.schema is not None and made.schema.resumable,
+        "warnings": list(spec.warnings),
+    }
 
 
 def _retry(spec: SweepSpec, settings: Settings) -> Retry:
@@ -405,9 +412,15 @@ def replace_config(
 
     Raises:
         InvalidSpec: The config cannot be a sweep.
-        InvalidRequest: A trial was handed out already.
+        InvalidRequest: A trial was handed out already, or the sweep has ended.
     """
-    if any(t.attempts for t in sweep_store.list_trials(session, sweep.id)):
+    if sweep.state in SWEEP_ENDED:
+        raise InvalidRequest.one(
+            "/config",
+            f"sweep {sweep.id} is {sweep.state}, and takes no other config",
+            hint="register a new sweep with this config",
+        )
+    if sweep_store.has_attempts(session, sweep.id):
         raise InvalidRequest.one(
             "/config",
             f"sweep {sweep.id} has started, and its trials keep their settings: changing a "
@@ -416,21 +429,12 @@ def replace_config(
             hint="register a new sweep with this config",
         )
     made = plan(session, config, settings=settings)
-    for trial in sweep_store.list_trials(session, sweep.id):
-        session.delete(trial)
-    session.flush()
-    spec = made.spec
+    sweep_store.delete_trials(session, sweep.id)
     sweep.trial_counts = {}
-    sweep.config, sweep.client_config = dict(spec.config), _client_config(made)
-    sweep.name = spec.name or sweep.name
-    sweep.description = spec.description or sweep.description
-    sweep.method, sweep.program, sweep.run_cap = spec.method, spec.program, spec.run_cap
-    sweep.metric_name = spec.metric.name if spec.metric else None
-    sweep.metric_goal = spec.metric.goal if spec.metric else None
-    sweep.metric_target = spec.metric.target if spec.metric else None
-    sweep.factors = [stored_factor(factor) for factor in made.factors]
-    sweep.expected_trials = made.expected_trials
-    sweep.warnings = list(spec.warnings)
+    sweep.name = made.spec.name or sweep.name
+    sweep.description = made.spec.description or sweep.description
+    for column, value in _from_config(made, settings).items():
+        setattr(sweep, column, value)
     search.add_trials(session, sweep, made.trials, now=now)
     trials.touch_sweep(sweep, now=now)
     events.note(session, "sweep.updated", now=now, sweep_id=sweep.id)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, insert, select, tuple_, update
+from sqlalchemy import delete, func, insert, select, tuple_, update
 from sqlalchemy.orm import Session
 
 from paribus_service.errors import NotFound
@@ -162,6 +162,17 @@ def update_trials(session: Session, trial_ids: Sequence[str], values: Mapping[st
     for start in range(0, len(trial_ids), 500):
         chunk = trial_ids[start : start + 500]
         session.execute(update(Trial).where(Trial.id.in_(chunk)).values(**values))
+
+
+def has_attempts(session: Session, sweep_id: str) -> bool:
+    """One of the sweep's trials was handed out."""
+    query = select(Trial.id).where(Trial.sweep_id == sweep_id, Trial.attempts > 0)
+    return session.scalar(query.limit(1)) is not None
+
+
+def delete_trials(session: Session, sweep_id: str) -> None:
+    """Take all of a sweep's trials away."""
+    session.execute(delete(Trial).where(Trial.sweep_id == sweep_id))
 
 
 def next_trial_number(session: Session, sweep_id: str) -> int:

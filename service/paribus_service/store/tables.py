@@ -142,7 +142,7 @@ class Sweep(Base):
     """Once a finished run has reached it, nothing more is handed out."""
     program: Mapped[str | None]
     factors: Mapped[list[Any]]
-    """Factors with levels, in declared order: see `store.sweeps.stored_factors`."""
+    """Factors with levels, in declared order: see `registry.stored_factor`."""
     run_cap: Mapped[int | None]
     expected_trials: Mapped[int | None]
     """Size of the design or grid, or the cap; None for a search without end."""
