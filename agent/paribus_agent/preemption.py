@@ -7,10 +7,35 @@ it leaves at once; a look at the test part is broken off and made up for by the 
 attempt.
 """
 
+import os
 import signal
+import sys
+import threading
 from types import FrameType
 
 from paribus_agent.errors import Preempted
+
+LEAVE_SECONDS = 60.0  # a scheduler kills after 30 to 120; the client would try for days
+
+
+def leave_within(seconds: float, exit_code: int) -> None:
+    """End the process in so many seconds, whatever it still waits for.
+
+    The checkpoint is saved by then. A client whose server is away tries to hand its last rows over
+    for days (PROTOCOL 4), and would hold the GPU; its own folder keeps them for `wandb sync`.
+    """
+
+    def leave() -> None:
+        sys.stderr.write(
+            f"the server did not take the last rows within {seconds:g} s; "
+            "they are in the run's wandb folder, for `wandb sync`\n"
+        )
+        sys.stderr.flush()
+        os._exit(exit_code)
+
+    timer = threading.Timer(seconds, leave)
+    timer.daemon = True
+    timer.start()
 
 
 class LookBrokenOff(Preempted):

@@ -29,7 +29,7 @@ from paribus_agent.errors import (
     Preempted,
     UnknownSetting,
 )
-from paribus_agent.preemption import Preemption
+from paribus_agent.preemption import LEAVE_SECONDS, Preemption, leave_within
 
 STARTED = time.monotonic()
 WANDB_INTERRUPTED = 255  # what the W&B client itself reports for a stop
@@ -67,6 +67,7 @@ def run_once(given: dict[str, str]) -> int:
         return error.exit_code
     except Preempted as leaving:
         print(f"Leaving: {leaving.reason}.", flush=True)
+        leave_within(LEAVE_SECONDS, EXIT_PREEMPTED)
         run.mark_preempting()
         run.finish(exit_code=EXIT_PREEMPTED)
         return EXIT_PREEMPTED

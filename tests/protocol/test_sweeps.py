@@ -79,11 +79,12 @@ def train():
 wandb.agent("SWEEP", function=train, entity="paribus", project="sweeps", count=3)
 """
 ENDLESS = """
-import time, wandb
+import os, time, wandb
 run = wandb.init()
-for i in range(3000):
-    run.log({"i": i})
+while os.getppid() != 1:  # its agent is there
+    run.log({"i": 1})
     time.sleep(0.1)
+os._exit(1)
 """
 
 
