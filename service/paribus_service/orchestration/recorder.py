@@ -91,7 +91,6 @@ class StreamReport:
     events: Chunk | None = None
     output: Chunk | None = None
     summary_text: str | None = None
-    uploaded: Sequence[str] = ()
     preempting: bool = False
     complete: bool = False
     exit_code: int | None = None

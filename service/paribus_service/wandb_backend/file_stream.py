@@ -89,7 +89,6 @@ def report_of(body: Any) -> StreamReport:
         events=_chunk(files, _EVENTS),
         output=_chunk(files, _OUTPUT),
         summary_text=summary.lines[-1] if summary and summary.lines else None,
-        uploaded=[name for name in body.get("uploaded") or () if isinstance(name, str)],
         preempting=bool(body.get("preempting")),
         complete=bool(body.get("complete")),
         exit_code=exit_code if isinstance(exit_code, int) else None,
