@@ -21,7 +21,7 @@ COPY docker/agent-constraints.txt docker/
 # What is large and seldom changes first: a change of our own code does not fetch torch again.
 RUN ["pip", "install", "--constraint", "docker/agent-constraints.txt", \
      "accelerate", "datasets", "pandas", "torch", "transformers", "wandb"]
-COPY pyproject.toml README.md ./
+COPY pyproject.toml README.md LICENSE ./
 COPY sweeps sweeps
 COPY agent agent
 COPY service service

@@ -11,7 +11,7 @@ RUN ["python", "-m", "venv", "/opt/paribus"]
 ENV PATH="/opt/paribus/bin:$PATH"
 WORKDIR /build
 COPY docker/service-constraints.txt docker/
-COPY pyproject.toml README.md ./
+COPY pyproject.toml README.md LICENSE ./
 COPY sweeps sweeps
 COPY agent agent
 COPY service service
