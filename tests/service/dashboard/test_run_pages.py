@@ -171,7 +171,7 @@ class TestAddressesOfTheClient:
         answer = browser.get("/lab/imdb/artifacts/model/bert/v0")
 
         assert answer.status_code == 422
-        assert "a page of artifacts is not offered yet" in answer.text
+        assert "page of artifacts is not offered yet" in answer.text
 
 
 class TestFiles:
