@@ -213,16 +213,17 @@ def _hand_out_again(
     session: Session, sweep: Sweep, run: Run, *, now: datetime, settings: Settings
 ) -> Command | None:
     if run.handed_out >= settings.max_hand_outs:
-        reason = (
-            f"handed out {run.handed_out} times and never started: "
-            "does the command run on this host?"
-        )
-        trials.end_run(session, run, RunState.FAILED, now=now, reason=reason)
+        trials.end_run(session, run, RunState.FAILED, now=now, reason=_never_started(run))
         return None
     run.handed_out += 1
     run.updated_at = now
     trial = sweep_store.get_trial(session, run.trial_id or "")
     return _order(sweep, trial, run)
+
+
+def _never_started(run: Run) -> str:
+    times = f"handed out {run.handed_out} times and never started"
+    return f"{times}: does the command run on this host?"
 
 
 def _order(sweep: Sweep, trial: Trial, run: Run) -> Command:
@@ -357,7 +358,11 @@ def _contexts(trial: Trial) -> list[tuple[Any, ...]]:
 
 
 def forget_lost_agent(session: Session, agent: Agent, *, now: datetime, reason: str) -> None:
-    """An agent is gone; what it was handed and never started waits for another."""
+    """An agent is gone; what it was handed and never started waits for another.
+
+    Not at no cost where it was handed out again and again: `wandb agent` gives up after three
+    quick failures, and a command that cannot start would go from agent to agent for ever.
+    """
     told_to_stop = agent.state == AgentState.STOPPING
     agent.state, agent.ended_at = AgentState.GONE, now
     agent.reason = agent.reason if told_to_stop else reason
@@ -370,5 +375,7 @@ def forget_lost_agent(session: Session, agent: Agent, *, now: datetime, reason: 
         agent_id=agent.id,
     )
     for run in run_store.live_runs_of_agent(session, agent.id):
-        if run.state == RunState.CREATED:
+        if run.state == RunState.CREATED and run.handed_out > 1:
+            trials.end_run(session, run, RunState.FAILED, now=now, reason=_never_started(run))
+        elif run.state == RunState.CREATED:
             trials.give_back(session, run, now=now, reason=f"its agent is gone: {reason}")

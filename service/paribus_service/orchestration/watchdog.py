@@ -1,14 +1,15 @@
 """Agents and runs whose reports stopped.
 
 Promises:
-- A service that was down, or a clock that jumped, ends nothing: whoever may have been silent
-  because of us gets the whole time again from then on.
+- A service that was down or could not store (a full disk), or a clock that jumped, ends nothing:
+  whoever may have been silent because of us gets the whole time again from then on.
 - A lease lives as long as the agent lists the run or the run itself reports (DESIGN 5, rule 4).
 """
 
 import logging
 import threading
 import time
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from sqlalchemy import Engine
@@ -33,7 +34,25 @@ CLOCK_JUMP_SECONDS = 30.0  # more than any pause of a busy machine, less than an
 class Watchdog:
     """A thread that looks every few seconds; `look` is what it does each time."""
 
-    def __init__(self, engine: Engine, settings: Settings, clock: Clock) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        settings: Settings,
+        clock: Clock,
+        *,
+        refusals: Callable[[], int] = lambda: 0,
+    ) -> None:
+        """A watchdog that does not look yet.
+
+        Args:
+            engine: The database.
+            settings: For the times.
+            clock: Of the service.
+            refusals: How many reports the storage has refused so far.
+        """
+        self._refusals = refusals
+        self._refused = 0
+        self._looked = True  # the last look could be stored
         self._engine = engine
         self._settings = settings
         self._clock = clock
@@ -68,6 +87,9 @@ class Watchdog:
             monotonic: Seconds of a clock that cannot jump; the machine's by default.
         """
         now = self._clock.now()
+        if self._could_not_store():
+            self._baseline = now
+        self._looked = False
         with session_scope(self._engine) as session:
             if self._jumped(now, time.monotonic() if monotonic is None else monotonic):
                 self._baseline = now
@@ -77,6 +99,12 @@ class Watchdog:
             self._end_lost_runs(session, now)
             kept = timedelta(hours=self._settings.idempotency_hours)
             key_store.forget_answers(session, before=now - kept)
+        self._looked = True
+
+    def _could_not_store(self) -> bool:
+        """Since the last look, someone's report was refused, or that look itself was."""
+        before, self._refused = self._refused, self._refusals()
+        return self._refused != before or not self._looked
 
     def _jumped(self, now: datetime, monotonic: float) -> bool:
         last, self._last = self._last, (now, monotonic)

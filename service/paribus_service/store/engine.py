@@ -156,6 +156,8 @@ class GroupWriter:
         self._thread = threading.Thread(target=self._run, name="group-writer", daemon=True)
         self._thread.start()
         self._closed = False
+        self.refusals = 0
+        """How many jobs the storage refused: a full disk, a lock held by someone else."""
 
     def submit(self, job: Job, *, fast: FastJob | None = None) -> Future[Any]:
         """Run `job(session)` soon; the future is done after the commit that holds its changes.
@@ -215,6 +217,7 @@ class GroupWriter:
             answers = [(pending, None, error) for pending in batch]
         for pending, value, problem in answers:
             if problem is not None:
+                self.refusals += isinstance(problem, StorageFull | ServiceBusy)
                 pending.answer.set_exception(problem)
             elif value is not NOT_FAST:
                 pending.answer.set_result(value)

@@ -4,6 +4,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from sqlalchemy.exc import DBAPIError
 
 from paribus_service.errors import NotFound, Superseded
 from paribus_service.orchestration import registry
@@ -27,6 +28,13 @@ RESUMABLE = {
 ONE_TRIAL = grid_config(parameters={"lr": {"value": 0.1}})
 
 
+def _forbid_writing(lab: Lab, on_or_off: str) -> None:
+    """On the pool's one connection."""
+    connection = lab.engine.raw_connection()
+    connection.cursor().execute(f"PRAGMA query_only = {on_or_off}")
+    connection.close()
+
+
 class TestClaim:
     def test_each_trial_is_handed_out_once_under_many_agents(self, lab: Lab) -> None:
         sweep = lab.register()
@@ -45,6 +53,29 @@ class TestClaim:
         again = lab.beat(agent)
 
         assert again == first
+
+    def test_a_command_that_cannot_start_does_not_go_from_agent_to_agent_for_ever(
+        self, lab: Lab
+    ) -> None:
+        sweep = lab.register({**ONE_TRIAL, "retry": {"failed": 1}})
+
+        for _ in range(2):
+            agent = lab.agent(sweep)
+            for _ in range(3):  # then `wandb agent` gives up by itself
+                assert lab.beat(agent) is not None
+            lab.wait(lab.settings.agent_timeout_seconds)
+
+        assert lab.sweep(sweep).trial_counts == {"failed": 1}
+        assert "does the command run on this host?" in (lab.trials(sweep)[0].reason or "")
+
+    def test_an_agent_that_is_killed_before_its_run_starts_costs_nothing(self, lab: Lab) -> None:
+        sweep = lab.register(ONE_TRIAL)
+        lab.claim(lab.agent(sweep))
+
+        lab.wait(lab.settings.agent_timeout_seconds)
+
+        trial = lab.trials(sweep)[0]
+        assert (trial.state, trial.failures, trial.interruptions) == ("queued", 0, 0)
 
     def test_a_run_that_never_starts_fails_after_some_hand_outs(self, lab: Lab) -> None:
         sweep = lab.register(retry={"failed": 0})
@@ -348,6 +379,35 @@ class TestLostProcesses:
         assert restarted.run(run).state == "running"
         restarted.wait(restarted.settings.run_timeout_seconds)
         assert restarted.run(run).state == "interrupted"
+
+    def test_a_service_that_could_not_store_ends_nothing(self, lab: Lab) -> None:
+        refused = [0]
+        lab.watchdog = type(lab.watchdog)(
+            lab.engine, lab.settings, lab.clock, refusals=lambda: refused[0]
+        )
+        run = lab.claim(lab.agent(lab.register()))
+        lab.start(run)
+        for _ in range(10):  # the disk is full for longer than any run may be silent
+            refused[0] += 1
+            lab.wait(60)
+
+        lab.wait(60)
+
+        assert lab.run(run).state == "running"
+        lab.wait(lab.settings.run_timeout_seconds)
+        assert lab.run(run).state == "interrupted"
+
+    def test_a_look_that_could_not_be_stored_ends_nothing_when_it_can(self, lab: Lab) -> None:
+        run = lab.claim(lab.agent(lab.register()))
+        lab.start(run)
+        _forbid_writing(lab, "ON")
+        with pytest.raises(DBAPIError):
+            lab.wait(lab.settings.run_timeout_seconds)
+        _forbid_writing(lab, "OFF")
+
+        lab.wait(5)
+
+        assert lab.run(run).state == "running"
 
     @pytest.mark.parametrize("jump", [7200.0, -7200.0])
     def test_a_clock_that_jumps_ends_nothing(self, lab: Lab, jump: float) -> None:

@@ -75,6 +75,7 @@ class TestTroubles:
 
         with pytest.raises(StorageFull):
             answer.result(60)
+        assert writer.refusals == 1
         writer.close()
 
     def test_a_lock_held_too_long_is_busy_and_no_failure(
