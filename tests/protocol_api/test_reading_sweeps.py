@@ -51,3 +51,16 @@ def test_a_sweep_is_read_back_with_its_best_run_and_its_agents(live: Live) -> No
     assert (out["filtered"], out["all"]) == (2, 3)
     assert out["of_run"]
     assert out["agents"] == [1, 2]
+
+
+def test_a_sweep_without_a_name_is_named_by_its_id(live: Live) -> None:
+    out = live.client(
+        """
+config = {"method": "random", "parameters": {"lr": {"values": [0.3, 0.1]}}}
+sweep_id = wandb.sweep(config, project="nameless")
+sweep = wandb.Api().sweep(f"paribus/nameless/{sweep_id}")
+out["name"] = sweep.name == sweep_id
+"""
+    )
+
+    assert out["name"]

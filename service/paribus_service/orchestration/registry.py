@@ -127,7 +127,7 @@ def register(
     sweep = Sweep(
         id=sweep_id,
         project_id=home.id,
-        name=spec.name or f"sweep-{sweep_id}",
+        name=spec.name or sweep_id,  # W&B shows the id of one without a name
         description=spec.description,
         state=SweepState.REGISTERED,
         trial_counts={},
