@@ -17,13 +17,14 @@ from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
 
 from paribus_service import errors
-from paribus_service.errors import FieldProblem, ServiceError, nearest
+from paribus_service.errors import ServiceError, nearest
 from paribus_service.ids import new_id
 from paribus_sweeps.errors import (
     EndlessSearch,
     InvalidProgramSchema,
     InvalidSpec,
     NotOffered,
+    Problem,
     SweepError,
     TooManyTrials,
     UnknownSweepName,
@@ -201,20 +202,20 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(Exception, unexpected)
 
 
-def _field_problem(error: Any) -> FieldProblem:
+def _field_problem(error: Any) -> Problem:
     where, *path = error["loc"]
     pointer = f"?{path[0]}" if where == "query" and path else "/" + "/".join(map(str, path))
     if error["type"] == "unknown_field":
         name, hint = error["ctx"]["name"], error["ctx"]["hint"]
         pointer = f"{pointer.rstrip('/')}/{name}"
-        return FieldProblem(pointer, "unknown_field", f"there is no field {name!r}", hint)
+        return Problem(pointer, "unknown_field", f"there is no field {name!r}", hint)
     if error["type"] == "extra_forbidden":
-        return FieldProblem(pointer, "unknown_field", f"there is no field {path[-1]!r}")
-    return FieldProblem(pointer, error["type"], error["msg"])
+        return Problem(pointer, "unknown_field", f"there is no field {path[-1]!r}")
+    return Problem(pointer, error["type"], error["msg"])
 
 
-def unknown_field(name: str, known: Sequence[str], *, where: str = "?") -> FieldProblem:
+def unknown_field(name: str, known: Sequence[str], *, where: str = "?") -> Problem:
     """The problem that an unknown field or parameter is, with the nearest name."""
     near = nearest(name, known)
     hint = f"did you mean {near!r}?" if near else f"there are {', '.join(sorted(known))}"
-    return FieldProblem(f"{where}{name}", "unknown_field", f"there is no {name!r}", hint)
+    return Problem(f"{where}{name}", "unknown_field", f"there is no {name!r}", hint)

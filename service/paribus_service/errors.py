@@ -25,29 +25,15 @@ ServiceError                  knows facts; one table in `error_handlers` maps th
 """
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from difflib import get_close_matches
+
+from paribus_sweeps.errors import Problem
 
 
 class ServiceError(Exception):
     """Anything that the service refuses or cannot do, with its reason as text."""
 
     code = "service_error"
-
-
-@dataclass(frozen=True, slots=True)
-class FieldProblem:
-    """One thing that is wrong with a request."""
-
-    pointer: str
-    """JSON pointer into the body, or `?name` for a query parameter."""
-    code: str
-    message: str
-    hint: str | None = None
-
-    def __str__(self) -> str:
-        where = f"{self.pointer}: " if self.pointer else ""
-        return f"{where}{self.message}"
 
 
 def nearest(word: str, known: Collection[str]) -> str | None:
@@ -98,11 +84,14 @@ class IllegalTransition(ServiceError):
 
 
 class InvalidRequest(ServiceError):
-    """A request that cannot be understood, with every problem that was found."""
+    """A request that cannot be understood, with every problem that was found.
+
+    A problem's pointer leads into the body, or is `?name` for a query parameter.
+    """
 
     code = "invalid_request"
 
-    def __init__(self, problems: Sequence[FieldProblem]) -> None:
+    def __init__(self, problems: Sequence[Problem]) -> None:
         super().__init__("; ".join(map(str, problems)))
         self.problems = tuple(problems)
 
@@ -111,7 +100,7 @@ class InvalidRequest(ServiceError):
         cls, pointer: str, message: str, *, code: str = "invalid", hint: str | None = None
     ) -> "InvalidRequest":
         """A request with a single problem."""
-        return cls([FieldProblem(pointer, code, message, hint)])
+        return cls([Problem(pointer, code, message, hint)])
 
 
 class NotOfferedHere(ServiceError):

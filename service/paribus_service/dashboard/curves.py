@@ -199,16 +199,16 @@ def thinned(points: Sequence[Point], stretches: int) -> list[Point]:
     if len(points) <= 3 * stretches:
         return list(points)
     start, width = points[0].x, (points[-1].x - points[0].x) / stretches
-    buckets: dict[int, list[Point]] = {}
+    parts: dict[int, list[Point]] = {}
     for point in points:
         place = min(int((point.x - start) / width), stretches - 1)
-        buckets.setdefault(place, []).append(point)
+        parts.setdefault(place, []).append(point)
     kept: list[Point] = []
-    for bucket in buckets.values():
+    for part in parts.values():
         chosen = {
-            min(bucket, key=lambda p: p.y),
-            max(bucket, key=lambda p: p.y),
-            bucket[-1],
+            min(part, key=lambda p: p.y),
+            max(part, key=lambda p: p.y),
+            part[-1],
         }
         kept.extend(sorted(chosen, key=lambda p: p.x))
     return kept if kept[0] == points[0] else [points[0], *kept]
