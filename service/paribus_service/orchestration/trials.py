@@ -17,6 +17,7 @@ Promises (DESIGN 5):
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy.orm import Session
 
@@ -132,14 +133,7 @@ def start_run(session: Session, run: Run, *, now: datetime) -> None:
     if was_ended:
         run.stop_requested_at = run.stop_reason = None
     run.heartbeat_at = run.updated_at = now
-    events.note(
-        session,
-        "run.running",
-        now=now,
-        run_id=run.id,
-        trial_id=run.trial_id,
-        sweep_id=run.sweep_id,
-    )
+    _note(session, run, "run.running", now=now)
     if run.trial_id is not None:
         _start_trial(session, run, now=now)
 
@@ -158,14 +152,12 @@ def _start_trial(session: Session, run: Run, *, now: datetime) -> None:
 
 def revive_run(session: Session, run: Run, *, now: datetime) -> None:
     """A run that was given up reports again: it was only silent."""
-    events.note(
+    _note(
         session,
+        run,
         "run.revived",
         now=now,
         reason=f"it reports again after it was given up ({run.reason})",
-        run_id=run.id,
-        trial_id=run.trial_id,
-        sweep_id=run.sweep_id,
     )
     start_run(session, run, now=now)
 
@@ -175,15 +167,7 @@ def request_stop(session: Session, run: Run, *, now: datetime, reason: str) -> N
     if run.stop_requested_at is not None:
         return
     run.stop_requested_at, run.stop_reason, run.updated_at = now, reason, now
-    events.note(
-        session,
-        "run.stop_requested",
-        now=now,
-        reason=reason,
-        run_id=run.id,
-        trial_id=run.trial_id,
-        sweep_id=run.sweep_id,
-    )
+    _note(session, run, "run.stop_requested", now=now, reason=reason)
 
 
 def end_run(
@@ -209,17 +193,7 @@ def end_run(
     """
     run.state, run.reason, run.exit_code = state, reason, exit_code
     run.ended_at = run.updated_at = now
-    events.note(
-        session,
-        f"run.{state}",
-        now=now,
-        reason=reason,
-        run_id=run.id,
-        trial_id=run.trial_id,
-        sweep_id=run.sweep_id,
-        agent_id=run.agent_id,
-        exit_code=exit_code,
-    )
+    _note(session, run, f"run.{state}", now=now, reason=reason, exit_code=exit_code)
     _count_failure(session, run, state)
     if run.trial_id is None:
         return
@@ -318,16 +292,7 @@ def give_back(session: Session, run: Run, *, now: datetime, reason: str) -> None
     """A run that was handed out and never started: its trial waits again, at no cost to it."""
     run.state, run.reason = RunState.INTERRUPTED, reason
     run.ended_at = run.updated_at = now
-    events.note(
-        session,
-        "run.interrupted",
-        now=now,
-        reason=reason,
-        run_id=run.id,
-        trial_id=run.trial_id,
-        sweep_id=run.sweep_id,
-        agent_id=run.agent_id,
-    )
+    _note(session, run, "run.interrupted", now=now, reason=reason)
     if run.trial_id is None:
         return
     trial = sweep_store.get_trial(session, run.trial_id)
@@ -364,6 +329,29 @@ def finish_if_done(session: Session, sweep: Sweep, *, now: datetime) -> None:
     sweep.state, sweep.reason, sweep.ended_at = SweepState.FINISHED, reason, now
     touch_sweep(sweep, now=now)
     events.note(session, "sweep.finished", now=now, sweep_id=sweep.id, reason=reason)
+
+
+def _note(
+    session: Session,
+    run: Run,
+    kind: str,
+    *,
+    now: datetime,
+    reason: str | None = None,
+    **facts: Any,
+) -> None:
+    """Write down what happened to a run."""
+    events.note(
+        session,
+        kind,
+        now=now,
+        reason=reason,
+        sweep_id=run.sweep_id,
+        trial_id=run.trial_id,
+        run_id=run.id,
+        agent_id=run.agent_id,
+        **facts,
+    )
 
 
 def counting_run(session: Session, trial: Trial) -> Run | None:
