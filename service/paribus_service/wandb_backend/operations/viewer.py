@@ -6,6 +6,7 @@ Source: PROTOCOL 2 and 14 (wandb 0.31.0, core/api/graphql/*.graphql, wandb/apis/
 from dataclasses import dataclass
 from typing import Any
 
+from paribus_service.errors import NotOfferedHere
 from paribus_service.wandb_backend.context import Context
 from paribus_service.wandb_backend.global_ids import global_id, key_of
 from paribus_service.wandb_backend.resolvers import Resolvers
@@ -71,6 +72,16 @@ def entity(_root: None, context: Context, *, name: str | None, id: str | None) -
     return Entity(context.entity(key_of("Entity", id) if id else name))
 
 
+@resolvers("Entity", "storageBytes")
+def storage_bytes(entity: Entity, context: Context) -> int:
+    """Asked by `Api().team(…)` alone, which fails obscurely on null (wandb 0.31.0, teams.py).
+
+    Raises:
+        NotOfferedHere: Always.
+    """
+    raise NotOfferedHere("a team", hint="`paribus keys create` makes a key for each person")
+
+
 @resolvers("Query", "organization")
 def organization(_root: None, context: Context, **_asked: Any) -> None:
     """There are no organizations here; the client takes null as that."""
@@ -114,7 +125,6 @@ resolvers.fields(
         "isTeam": lambda entity: False,
         "entityType": lambda entity: "user",
         "privateOnly": lambda entity: False,
-        "storageBytes": lambda entity: None,
         "codeSavingEnabled": lambda entity: True,
         "defaultAccess": lambda entity: None,
         "isPaid": lambda entity: False,
