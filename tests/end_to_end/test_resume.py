@@ -87,7 +87,7 @@ def training(process: Any) -> int | None:
 
 
 class TestResume:
-    @pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGKILL])
+    @pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGKILL], ids=lambda s: s.name)
     def test_a_training_cut_off_goes_on_bit_for_bit(
         self, bench: Bench, reference: dict[int, float], signum: signal.Signals
     ) -> None:
