@@ -27,7 +27,7 @@ from paribus_service.errors import (
     NotOfferedHere,
     Superseded,
 )
-from paribus_service.ids import new_id, new_run_id
+from paribus_service.ids import new_id
 from paribus_service.orchestration import names, trials
 from paribus_service.store import events, history, projects, streams
 from paribus_service.store import runs as run_store
@@ -140,27 +140,14 @@ def _create(session: Session, told: RunUpsert, *, now: datetime) -> Run:
     )
     wandb_id = told.wandb_id or new_id()
     sweep = sweep_store.find_sweep(session, told.sweep_id) if told.sweep_id else None
-    run = Run(
-        id=new_run_id(),
-        project_id=project.id,
-        wandb_id=wandb_id,
+    return run_store.add_run(
+        session,
+        project,
+        wandb_id,
+        now=now,
         sweep_id=sweep.id if sweep else None,
-        attempt=1,
         display_name=f"run-{wandb_id}",
-        state=RunState.CREATED,
-        config_text="{}",
-        summary_text="{}",
-        tags=[],
-        superseded_tokens=[],
-        history_keys={},
-        created_at=now,
-        heartbeat_at=now,
-        updated_at=now,
     )
-    session.add(run)
-    project.run_count += 1
-    session.flush()
-    return run
 
 
 def _admit(run: Run, token: str | None, *, resumes: bool) -> None:

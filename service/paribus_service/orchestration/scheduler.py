@@ -19,7 +19,7 @@ from typing import Any, Literal
 
 from sqlalchemy.orm import Session
 
-from paribus_service.ids import new_id, new_run_id
+from paribus_service.ids import new_id
 from paribus_service.orchestration import search, trials
 from paribus_service.settings import Settings
 from paribus_service.store import events
@@ -138,10 +138,11 @@ def _note_listing(
 def end_dropped_run(session: Session, run: Run, *, now: datetime, settings: Settings) -> None:
     """End a run that its living agent no longer lists, once it is quiet.
 
-    A run that never started failed before it could report. One that started and did not say that
-    it ended was cut off; its last rows may still be under way for some seconds.
+    A run that never started failed before it could report, unless it was asked to stop. One that
+    started and did not say that it ended was cut off; its last rows may still be under way for
+    some seconds.
     """
-    if run.state == RunState.CREATED and run.started_at is None:
+    if run.started_at is None and run.stop_requested_at is None:
         reason = "its process ended before it reported: does the program call wandb.init?"
         trials.end_run(session, run, RunState.FAILED, now=now, reason=reason)
         return
@@ -212,6 +213,9 @@ def _dismiss(session: Session, agent: Agent, *, now: datetime, reason: str) -> C
 def _hand_out_again(
     session: Session, sweep: Sweep, run: Run, *, now: datetime, settings: Settings
 ) -> Command | None:
+    if run.stop_requested_at is not None:
+        trials.end_run(session, run, RunState.STOPPED, now=now, reason=run.stop_reason)
+        return None
     if run.handed_out >= settings.max_hand_outs:
         trials.end_run(session, run, RunState.FAILED, now=now, reason=_never_started(run))
         return None
@@ -272,27 +276,17 @@ def _take_again(session: Session, trial: Trial, *, now: datetime) -> Run | None:
 def _new_attempt(session: Session, sweep: Sweep, trial: Trial, *, now: datetime) -> Run:
     trial.attempts += 1
     config = {key: {"value": value} for key, value in trial.args.items()}
-    run = Run(
-        id=new_run_id(),
-        project_id=sweep.project_id,
-        wandb_id=new_id(),
+    run = run_store.add_run(
+        session,
+        sweep.project,
+        new_id(),
+        now=now,
         sweep_id=sweep.id,
         trial_id=trial.id,
         attempt=trial.attempts,
         display_name=_display_name(trial),
-        state=RunState.CREATED,
         config_text=json.dumps(config),
-        summary_text="{}",
-        tags=[],
-        superseded_tokens=[],
-        history_keys={},
-        created_at=now,
-        heartbeat_at=now,
-        updated_at=now,
     )
-    session.add(run)
-    session.flush()
-    run.project.run_count += 1
     run_store.index_config(session, run)
     return run
 
@@ -322,8 +316,10 @@ def _choose(session: Session, sweep: Sweep, agent: Agent) -> Trial | None:
     if gpu is None or not sweep_store.gpu_kinds(session, sweep.id) - {gpu}:
         return next(filter(suits, sweep_store.each_queued(session, sweep.id)), None)
     queued = list(filter(suits, sweep_store.queued_trials(session, sweep.id)))
+    if not queued:
+        return None
     gpus = sweep_store.gpus_of_trials(session, sweep.id)
-    return _best_matched(session, sweep, queued, gpus, gpu) if queued else None
+    return _best_matched(session, sweep, queued, gpus, gpu)
 
 
 def _best_matched(
@@ -375,7 +371,11 @@ def forget_lost_agent(session: Session, agent: Agent, *, now: datetime, reason: 
         agent_id=agent.id,
     )
     for run in run_store.live_runs_of_agent(session, agent.id):
-        if run.state == RunState.CREATED and run.handed_out > 1:
+        if run.state != RunState.CREATED:
+            continue
+        if run.stop_requested_at is not None:
+            trials.end_run(session, run, RunState.STOPPED, now=now, reason=run.stop_reason)
+        elif run.handed_out > 1:
             trials.end_run(session, run, RunState.FAILED, now=now, reason=_never_started(run))
-        elif run.state == RunState.CREATED:
+        else:
             trials.give_back(session, run, now=now, reason=f"its agent is gone: {reason}")

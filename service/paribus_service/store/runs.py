@@ -11,8 +11,32 @@ from sqlalchemy.orm import Session, load_only
 from sqlalchemy.orm.interfaces import ORMOption
 
 from paribus_service.errors import NotFound
+from paribus_service.ids import new_run_id
 from paribus_service.store.states import RunState
 from paribus_service.store.tables import Agent, ConfigValue, Project, Run, SummaryValue
+
+
+def add_run(
+    session: Session, project: Project, wandb_id: str, *, now: datetime, **columns: Any
+) -> Run:
+    """A new run of a project that has not started; `columns` are what else is known of it."""
+    empty: dict[str, Any] = {
+        "attempt": 1,
+        "state": RunState.CREATED,
+        "config_text": "{}",
+        "summary_text": "{}",
+        "tags": [],
+        "superseded_tokens": [],
+        "history_keys": {},
+        "created_at": now,
+        "heartbeat_at": now,
+        "updated_at": now,
+    }
+    run = Run(id=new_run_id(), project_id=project.id, wandb_id=wandb_id, **{**empty, **columns})
+    session.add(run)
+    project.run_count += 1
+    session.flush()
+    return run
 
 
 def find_run(session: Session, project_id: int, wandb_id: str) -> Run | None:

@@ -439,6 +439,31 @@ class TestStop:
         assert lab.trial_of(run).state == "stopped"
         assert lab.trial_of(run).reason == "by hand"
 
+    @pytest.mark.parametrize(
+        "how", ["its reply was lost", "its process ended", "its agent is gone"]
+    )
+    def test_a_run_that_is_stopped_before_it_started_is_not_started_again(
+        self, lab: Lab, how: str
+    ) -> None:
+        sweep = lab.register(ONE_TRIAL)
+        agent = lab.agent(sweep)
+        run = lab.claim(agent)
+        if how == "its process ended":
+            lab.beat(agent, run)
+        with lab.writing() as session:
+            registry.stop_run(session, lab.run(run).id, now=lab.clock.now(), reason="by hand")
+
+        lab.wait(lab.settings.quiet_seconds)
+        if how == "its agent is gone":
+            lab.wait(lab.settings.agent_timeout_seconds)
+        else:
+            lab.beat(agent)
+            lab.wait(lab.settings.quiet_seconds)
+
+        trial = lab.trial_of(run)
+        assert (trial.state, trial.reason, trial.failures) == ("stopped", "by hand", 0)
+        assert lab.sweep(sweep).state == "finished"
+
     def test_a_run_that_does_not_listen_is_stopped_by_its_agent(self, lab: Lab) -> None:
         agent = lab.agent(lab.register())
         run = lab.claim(agent)
