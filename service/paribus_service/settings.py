@@ -4,6 +4,7 @@ Each is read from the environment as `PARIBUS_` + its name in capitals; the opti
 `paribus serve` win over it. The table in docs/reference/settings.md is written from this file.
 """
 
+import re
 from collections.abc import Mapping
 from functools import cached_property
 from ipaddress import ip_address
@@ -11,10 +12,12 @@ from pathlib import Path
 from typing import Any, Literal
 
 from platformdirs import user_data_path
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from paribus_service.errors import DevModeExposed, NotOfferedHere, StartRefused
+
+_ADDRESS = re.compile(r"https?://[^/?#\s]+[^?#\s]*")  # a path is fine: a proxy may add one
 
 
 class Settings(BaseSettings):
@@ -133,6 +136,13 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="How much the service writes to its log."
     )
+
+    @field_validator("public_url")
+    @classmethod
+    def _is_an_address(cls, value: str | None) -> str | None:
+        if value is not None and not _ADDRESS.fullmatch(value):
+            raise ValueError("an address such as https://paribus.example.org was expected")
+        return value
 
     @cached_property
     def effective_database_url(self) -> str:

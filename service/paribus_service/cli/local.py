@@ -32,7 +32,7 @@ def create(
 ) -> None:
     """Make a key and show it, once."""
     now = Clock().now()
-    expires_at = now + timedelta(days=expires_days) if expires_days is not None else None
+    expires_at = _end(now, expires_days)
     with _database(chosen) as (settings, engine), session_scope(engine) as session:
         made = keys.create_key(
             session,
@@ -47,6 +47,20 @@ def create(
         return
     typer.echo("This key is shown only now: copy it.")
     typer.echo(made.secret)
+
+
+def _end(now: datetime, days: float | None) -> datetime | None:
+    if days is None:
+        return None
+    if days <= 0:
+        exits.leave(f"--expires-days {days:g}: it would have ended already", exits.REFUSED)
+    try:
+        return now + timedelta(days=days)
+    except (OverflowError, ValueError):
+        exits.leave(
+            f"--expires-days {days:g}: no calendar reaches that far (leave it out for never)",
+            exits.REFUSED,
+        )
 
 
 def list_all(chosen: Mapping[str, Any], *, as_json: bool) -> None:

@@ -93,7 +93,7 @@ def create_key(
         str | None, typer.Option(help="Where its sweeps and runs go when they name no entity.")
     ] = None,
     expires_days: Annotated[
-        float | None, typer.Option(min=0, help="Days after which it ends; never by default.")
+        float | None, typer.Option(help="Days after which it ends; never by default.")
     ] = None,
     data_dir: DataDir = None,
     as_json: AsJson = False,

@@ -38,10 +38,24 @@ def serve(chosen: Mapping[str, Any], *, ready_file: Path | None) -> None:
     try:
         settings = read_settings(chosen)
         settings.refuse_exposed_dev_mode()
+        _refuse_ready_file(ready_file)
         with bind(settings.host, settings.port) as listener:
             _serve(settings, listener, prepare(settings), ready_file)
     except ServiceError as error:
         exits.leave(str(error), exits.REFUSED)
+
+
+def _refuse_ready_file(path: Path | None) -> None:
+    """Before anything is started: whoever waits for that file would wait for ever."""
+    if path is None:
+        return
+    partial = _partial(path)
+    try:
+        partial.touch()
+        partial.unlink()
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise StartRefused(f"the ready file {path} cannot be written: {reason}") from error
 
 
 def _serve(
@@ -208,8 +222,12 @@ def greeting(settings: Settings, *, url: str, key: str | None) -> str:
 
 def write_ready_file(path: Path, *, url: str, key: str | None) -> None:
     """Tell a script, in one step, readable by its owner only: it holds a key."""
-    partial = path.with_name(f"{path.name}.{os.getpid()}")
+    partial = _partial(path)
     descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "w", encoding="utf-8") as out:
         json.dump({"url": url, "pid": os.getpid(), "api_key": key}, out)
     os.replace(partial, path)
+
+
+def _partial(path: Path) -> Path:
+    return path.with_name(f"{path.name}.{os.getpid()}")

@@ -18,7 +18,7 @@ import anyio
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from paribus_service.errors import BodyTooLarge, NotOfferedHere
+from paribus_service.errors import BodyTooLarge, DataDirectoryUnusable, NotOfferedHere
 from paribus_service.store.engine import translated_errors
 from paribus_service.store.tables import File, Run
 
@@ -45,7 +45,10 @@ class FileStore:
                 f"a file store at {url}", hint="PARIBUS_FILES_URL takes a directory for now"
             )
         self._root = Path(url)
-        (self._root / "incoming").mkdir(parents=True, exist_ok=True)
+        try:
+            (self._root / "incoming").mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise DataDirectoryUnusable(url, error.strerror or str(error)) from error
 
     async def write(self, chunks: AsyncIterator[bytes], *, limit_bytes: int) -> StoredBlob:
         """Take in a body as it comes, at most `limit_bytes`.

@@ -2,7 +2,7 @@
 
 Promises:
 - An older database is upgraded in one transaction, or left as it was.
-- A newer one is refused and not touched.
+- A newer one, and a file that another program made, is refused and not touched.
 - Two services that start at once upgrade once: the write lock is held meanwhile.
 """
 
@@ -13,7 +13,7 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, inspect, text
 
-from paribus_service.errors import DatabaseNewer
+from paribus_service.errors import DatabaseNewer, StartRefused
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
 
@@ -23,6 +23,7 @@ def upgrade(engine: Engine) -> str:
 
     Raises:
         DatabaseNewer: The database has a revision that this release does not know.
+        StartRefused: The file is the database of another program.
     """
     with engine.begin() as connection:
         config = _config(connection)
@@ -32,10 +33,22 @@ def upgrade(engine: Engine) -> str:
         found = revision(connection)
         if found == head:
             return head
+        if found is None:
+            _refuse_foreign(connection)
         if found is not None and found not in {s.revision for s in script.walk_revisions()}:
             raise DatabaseNewer(str(engine.url), found)
         command.upgrade(config, "head")
         return head
+
+
+def _refuse_foreign(connection: Connection) -> None:
+    tables = sorted(inspect(connection).get_table_names())
+    if tables:
+        raise StartRefused(
+            f"the database {connection.engine.url} holds tables that Paribus did not make "
+            f"({', '.join(tables[:3])}): it is another program's and was not touched. "
+            "Name another data directory with --data-dir or PARIBUS_DATA_DIR"
+        )
 
 
 def current(engine: Engine) -> str:

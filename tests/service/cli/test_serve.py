@@ -92,6 +92,43 @@ class TestRefusedStart:
 
         assert "not a database" in self.check("--data-dir", tmp_path, "--port", "0")
 
+    def test_the_database_of_another_program_is_refused_and_not_touched(
+        self, tmp_path: Path
+    ) -> None:
+        with sqlite3.connect(tmp_path / "paribus.db") as connection:
+            connection.execute("CREATE TABLE bookmarks (address TEXT)")
+        connection.close()
+
+        sentence = self.check("--data-dir", tmp_path, "--port", "0")
+
+        assert "another program's" in sentence
+        assert "bookmarks" in sentence
+        with sqlite3.connect(tmp_path / "paribus.db") as connection:
+            tables = connection.execute("SELECT name FROM sqlite_master").fetchall()
+        connection.close()
+        assert tables == [("bookmarks",)]
+
+    def test_a_file_where_run_files_belong(self, tmp_path: Path) -> None:
+        (tmp_path / "files").write_text("")
+
+        assert f"{tmp_path}/files cannot be used" in self.check(
+            "--data-dir", tmp_path, "--port", "0"
+        )
+
+    def test_a_ready_file_that_cannot_be_written(self, tmp_path: Path) -> None:
+        ready = tmp_path / "nowhere" / "ready.json"
+
+        sentence = self.check("--data-dir", tmp_path, "--port", "0", "--ready-file", ready)
+
+        assert f"{ready} cannot be written" in sentence
+
+    def test_a_public_address_that_is_none(self, tmp_path: Path) -> None:
+        for address in ("paribus.example.org", "http://", "http://a b", "ftp://a"):
+            sentence = self.check("--data-dir", tmp_path, "--port", "0", "--public-url", address)
+
+            assert repr(address) in sentence
+            assert "https://paribus.example.org" in sentence
+
     def test_development_mode_on_an_address_that_others_reach(self, tmp_path: Path) -> None:
         sentence = self.check("--dev", "--host", "0.0.0.0", "--data-dir", tmp_path)
 
@@ -136,6 +173,17 @@ class TestKeys:
         assert (scope.returncode, key.returncode) == (2, 2)
         assert "read, submit, agent, admin" in scope.stderr
         assert "nothere" in key.stderr
+
+    def test_an_end_that_no_key_can_have_is_refused(self, served: Served) -> None:
+        for days in ("0", "-1", "1e12", "nan"):
+            key = paribus(
+                *("keys", "create", "--name", "x", "--expires-days", days),
+                *("--data-dir", served.data_dir),
+            )
+
+            assert key.returncode == 2
+            assert f"--expires-days {days}".replace("1e12", "1e+12") in key.stderr
+            assert "Traceback" not in key.stderr
 
 
 def test_upgrading_twice_changes_nothing(tmp_path: Path) -> None:
