@@ -6,6 +6,7 @@ from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from weakref import finalize
 
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
@@ -51,6 +52,7 @@ class Lab:
         self.settings = Settings(data_dir=data_dir, dev=True, **settings)
         self.clock = SetClock(START)
         self.engine: Engine = make_engine(f"sqlite:///{data_dir / 'lab.db'}")
+        finalize(self, self.engine.dispose)  # Python 3.13 warns of connections left open
         migrate.upgrade(self.engine)
         self.monotonic = 0.0
         self.watchdog = Watchdog(self.engine, self.settings, self.clock)

@@ -87,6 +87,7 @@ class TestProblems:
     def test_no_stack_trace_leaves(self, api: TestClient, lab: Lab) -> None:
         with sqlite3.connect(lab.settings.data_dir / "lab.db") as connection:
             connection.execute("ALTER TABLE sweeps RENAME TO lost")
+        connection.close()
 
         answer = api.get(f"{API}/sweeps")
 
@@ -293,6 +294,7 @@ def test_an_answer_leaves_after_its_commit(api: TestClient, lab: Lab, tmp_path: 
         connection.execute(  # breaks the commit itself, and nothing before it
             "CREATE TRIGGER late AFTER INSERT ON sweeps BEGIN INSERT INTO children VALUES (1); END"
         )
+    connection.close()
 
     answer = api.post(f"{API}/sweeps", json=grid_config())
 

@@ -81,6 +81,7 @@ class TestRefusedStart:
         paribus("db", "upgrade", "--data-dir", tmp_path)
         with sqlite3.connect(tmp_path / "paribus.db") as connection:
             connection.execute("UPDATE alembic_version SET version_num = '9999'")
+        connection.close()
 
         sentence = self.check("--data-dir", tmp_path, "--port", "0")
 

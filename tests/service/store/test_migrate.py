@@ -2,6 +2,7 @@
 
 import shutil
 import sqlite3
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -41,8 +42,10 @@ def path(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def engine(path: Path) -> Engine:
-    return make_engine(f"sqlite:///{path}")
+def engine(path: Path) -> Iterator[Engine]:
+    engine = make_engine(f"sqlite:///{path}")
+    yield engine
+    engine.dispose()
 
 
 def schema(path: Path) -> list[tuple[str, ...]]:
@@ -85,4 +88,3 @@ class TestUpgrade:
 
         assert schema(path) == before
         assert migrate.current(engine) == head
-        engine.dispose()

@@ -1,6 +1,7 @@
 """The store on SQLite: the contract, and what only SQLite can go wrong with."""
 
 import sqlite3
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -20,10 +21,11 @@ from tests.service.store.contract import (
 
 
 @pytest.fixture
-def engine(tmp_path: Path) -> Engine:
+def engine(tmp_path: Path) -> Iterator[Engine]:
     engine = make_engine(f"sqlite:///{tmp_path / 'store.db'}", busy_timeout_seconds=30)
     migrate.upgrade(engine)
-    return engine
+    yield engine
+    engine.dispose()
 
 
 class TestStoreOnSqlite(StoreContract):
@@ -87,6 +89,7 @@ class TestTroubles:
             project_named("held")(session)
             with pytest.raises(ServiceBusy, match="in a moment"):
                 store(impatient, project_named("late"))
+        impatient.dispose()
 
     def test_readers_never_wait_for_the_writer(self, engine: Engine) -> None:
         with session_scope(engine) as session:
