@@ -173,6 +173,67 @@ class TestLines:
 
         assert live.lines(live.run("p", "bytes"), Stream.OUTPUT) == ["a\ufffdb", "c"]
 
+    @pytest.mark.parametrize(
+        "config",
+        [
+            '{"_wandb": 5}',
+            '{"_wandb": {"value": [1]}}',
+            '{"_wandb": {"value": {"e": [1]}}}',
+            '{"path": {"value": "\\ud800"}, "\\udc80": {"value": 1}}',
+        ],
+    )
+    def test_an_odd_config_or_summary_is_taken_and_shown(
+        self, live: LiveService, config: str
+    ) -> None:
+        name = f"config{abs(hash(config))}"
+        summary = {"offset": 0, "content": [config]}
+
+        start_run(live, name, config=config)
+
+        assert live.stream(name, {"files": {"wandb-summary.json": summary}}).status_code == 200
+        run = live.run("p", name)
+        assert (run.config_text, run.summary_text) == (config, config)
+        shown = httpx.get(f"{live.url}/api/v1/runs/{run.id}", auth=("api", KEY))
+        assert shown.status_code == 200
+
+    @pytest.mark.parametrize("summary", ['{"x":', "[1]", "null", "", "[" * 50_000])
+    def test_a_summary_that_is_no_object_costs_only_itself(
+        self, live: LiveService, summary: str
+    ) -> None:
+        name = f"summary{abs(hash(summary))}"
+        start_run(live, name)
+
+        for text in ('{"x": 1}', summary):
+            body = {"files": {"wandb-summary.json": {"offset": 0, "content": [text]}}}
+            assert live.stream(name, body).status_code == 200
+
+        assert live.run("p", name).summary == {"x": 1}
+
+    def test_a_key_that_is_half_a_character_is_counted(self, live: LiveService) -> None:
+        start_run(live, "half")
+        lines = ['{"_step": 0, "\\ud800": 1}']
+
+        body = {"files": {"wandb-history.jsonl": {"offset": 0, "content": lines}}}
+
+        assert live.stream("half", body).status_code == 200
+        assert live.lines(live.run("p", "half")) == lines
+
+    @pytest.mark.parametrize("name", ["a/b", "..", ".", "a\nb", " a", "\0"])
+    def test_a_run_id_that_no_address_holds_is_refused(self, live: LiveService, name: str) -> None:
+        given = {"name": name, "modelName": "p", "host": "h", "config": "{}"}
+
+        refused = live.post({"query": UPSERT, "variables": {"i": given}})
+
+        assert refused.status_code == 400
+        assert "cannot be a run id" in refused.text
+
+    def test_names_of_uploads_that_are_no_list_cost_nothing(self, live: LiveService) -> None:
+        start_run(live, "uploads")
+
+        assert live.stream("uploads", {**rows(1), "uploaded": 5}).status_code == 200
+
+        assert live.run("p", "uploads").history_lines == 1
+
     def test_console_lines_are_rewritten_in_place(self, live: LiveService) -> None:
         start_run(live, "bar")
 
@@ -595,3 +656,29 @@ class TestKeys:
         assert live.post({"query": "{ viewer { id } }"}).status_code == 401
         assert live.stream("r", {}).status_code == 401
         assert KEY not in done.stderr
+
+
+class TestSecondProcess:
+    """A trial's run goes on in another process only once the older one has ended."""
+
+    STATUS = """query RunResumeStatus($name: String!) { model(name: "p") {
+      bucket(name: $name, missingOk: true) { id wandbConfig(keys: ["t"]) } } }"""
+
+    def test_a_trial_that_runs_elsewhere_is_not_resumed_beside_it(self, live: LiveService) -> None:
+        _, agent = new_agent(live)
+        name = heartbeat(live, agent)[0]["run_id"]
+        asked = {"query": self.STATUS, "variables": {"name": name}}
+        assert live.post(asked).status_code == 200  # handed out, and not started
+        start_run(live, name)
+
+        refused = live.post(asked)
+
+        assert refused.status_code == 503  # the client asks again, and gives up by itself
+        assert "is running: it reported" in refused.text
+        live.stream(name, {"complete": True, "exitcode": 1})
+        assert live.post(asked).status_code == 200
+
+    def test_a_run_of_no_sweep_is_its_owners_matter(self, live: LiveService) -> None:
+        start_run(live, "mine")
+
+        assert live.post({"query": self.STATUS, "variables": {"name": "mine"}}).status_code == 200

@@ -62,3 +62,20 @@ def check(kind: str, name: str) -> str:
             code="invalid_name",
         )
     return name
+
+
+def check_run_id(wandb_id: str) -> str:
+    """The run id, if pages and streams can be addressed with it; wandb refuses more by itself.
+
+    Raises:
+        InvalidRequest: It may not; the message says why.
+    """
+    addressable = wandb_id.isprintable() and wandb_id.strip() == wandb_id
+    if not addressable or "/" in wandb_id or wandb_id in (".", ".."):
+        raise InvalidRequest.one(
+            "/name",
+            f"{wandb_id!r} cannot be a run id: it needs printable characters, no '/', and no "
+            "space at its ends",
+            code="invalid_name",
+        )
+    return wandb_id

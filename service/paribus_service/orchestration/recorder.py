@@ -33,6 +33,7 @@ from paribus_service.store import events, history, projects, streams
 from paribus_service.store import runs as run_store
 from paribus_service.store import sweeps as sweep_store
 from paribus_service.store.history import Stream
+from paribus_service.store.json_text import read_json
 from paribus_service.store.states import RUN_ENDED, RUN_LIVE, RunState, TrialState
 from paribus_service.store.streams import RunningRun
 from paribus_service.store.tables import Run
@@ -109,6 +110,7 @@ def upsert_run(session: Session, told: RunUpsert, *, now: datetime) -> tuple[Run
     Raises:
         NotFound: `run_id` names no run.
         NotAllowed: The run was deleted.
+        InvalidRequest: A name that cannot stand in an address.
         Superseded: Another process has taken the run over.
     """
     run = _find(session, told)
@@ -138,7 +140,7 @@ def _create(session: Session, told: RunUpsert, *, now: datetime) -> Run:
     project = projects.ensure_project(
         session, entity, names.check("project", told.project), now=now
     )
-    wandb_id = told.wandb_id or new_id()
+    wandb_id = names.check_run_id(told.wandb_id or new_id())
     sweep = sweep_store.find_sweep(session, told.sweep_id) if told.sweep_id else None
     return run_store.add_run(
         session,
@@ -189,7 +191,7 @@ def _describe(session: Session, run: Run, told: RunUpsert, *, now: datetime) -> 
 
 def _take_config(session: Session, run: Run, text: str) -> None:
     """A whole config; for a sweep run that has not started, merged into what it was given."""
-    config = json.loads(text)
+    config = read_json(text)
     if run.trial_id is not None and run.started_at is None:
         text = json.dumps({**run.config, **config}, ensure_ascii=False)
     run.config_text = text
@@ -199,9 +201,16 @@ def _take_config(session: Session, run: Run, text: str) -> None:
     run_store.index_config(session, run)
 
 
+def clients_own(config: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What the client itself keeps in a run's config; empty where it is not as expected."""
+    entry = config.get("_wandb")
+    value = entry.get("value") if isinstance(entry, dict) else None
+    return value if isinstance(value, dict) else {}
+
+
 def _gpu_of(config: Mapping[str, Any]) -> str | None:
     """The GPU in the client's environment report; "cpu" where the report names none."""
-    reports = ((config.get("_wandb") or {}).get("value") or {}).get("e")
+    reports = clients_own(config).get("e")
     if not isinstance(reports, dict) or not reports:
         return None
     names_found = [r.get("gpu") for r in reports.values() if isinstance(r, dict)]
@@ -212,8 +221,10 @@ def take_summary(session: Session, run: Run, text: str) -> None:
     """A whole summary; it replaces the one before."""
     if text == run.summary_text:
         return
-    run.summary_text = text
-    run_store.index_summary(session, run.pk, parse_object(text))
+    values = parse_object(text)
+    if values or text == "{}":  # what is no object costs itself, and not the one before
+        run.summary_text = text
+        run_store.index_summary(session, run.pk, values)
 
 
 def _says_it_runs(run: Run, told: RunUpsert, *, inserted: bool) -> bool:
@@ -248,7 +259,7 @@ def parse_object(text: str) -> dict[str, Any]:
         value = orjson.loads(text)
     except orjson.JSONDecodeError:
         try:
-            value = json.loads(text)
+            value = read_json(text)
         except (ValueError, RecursionError):
             return {}
     return value if isinstance(value, dict) else {}
@@ -308,8 +319,10 @@ def record_running(
         streams.write_lines(driver, run, Stream.OUTPUT, _numbered(report.output))
         run.output_lines = max(run.output_lines, report.output.end)
     if report.summary_text is not None:
-        found = dict(run_store.scalars(parse_object(report.summary_text)))
-        streams.write_summary(driver, run, report.summary_text, found)
+        values = parse_object(report.summary_text)
+        if values or report.summary_text == "{}":
+            found = dict(run_store.scalars(values))
+            streams.write_summary(driver, run, report.summary_text, found)
     streams.write_counters(driver, run, now=now)
     return StreamReply(stopped=run.stop_requested)
 

@@ -21,6 +21,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
+from paribus_service.errors import ServiceBusy
 from paribus_service.store import events
 from paribus_service.store import runs as run_store
 from paribus_service.store import sweeps as sweep_store
@@ -148,6 +149,36 @@ def _start_trial(session: Session, run: Run, *, now: datetime) -> None:
         sweep = sweep_store.get_sweep(session, trial.sweep_id)
         if sweep.state == SweepState.CANCELLED:  # while this process was starting up
             request_stop(session, run, now=now, reason=f"the sweep was cancelled: {sweep.reason}")
+
+
+def refuse_second_process(
+    run: Run, token: str | None, *, now: datetime, silence_seconds: float
+) -> None:
+    """Before a client resumes a trial's run: the older process must have ended (DESIGN 5, rule 3).
+
+    A plain client names no process, and once it has resumed a run nothing tells two of them
+    apart. So it is made to wait for as long as the run reports: after a crash that takes one
+    silence, and where the older process lives the client gives up by itself.
+
+    Args:
+        run: What is to be resumed.
+        token: Of the process that asks, where it sends one.
+        now: The moment.
+        silence_seconds: How long a run that lives may be silent.
+
+    Raises:
+        ServiceBusy: The run still reports, and not from this process.
+    """
+    if run.trial_id is None or run.state != RunState.RUNNING:
+        return
+    if token is not None and token == run.process_token:
+        return
+    silent = (now - run.heartbeat_at).total_seconds()
+    if silent < silence_seconds:
+        raise ServiceBusy(
+            f"run {run.path} is running: it reported {max(silent, 0):.0f} s ago. It can be "
+            f"resumed once it has ended, or was silent for {silence_seconds:g} s"
+        )
 
 
 def revive_run(session: Session, run: Run, *, now: datetime) -> None:

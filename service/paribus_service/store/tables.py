@@ -6,7 +6,6 @@ NaN and key order survive exactly; what is looked up stands beside it in typed i
 kept as rows change and never counted again by scanning.
 """
 
-import json
 from datetime import datetime
 from typing import Any, ClassVar
 
@@ -24,6 +23,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
+from paribus_service.store.json_text import read_json
 from paribus_service.store.types import JsonText, UtcDateTime
 
 
@@ -281,13 +281,13 @@ class Run(Base):
     @property
     def config(self) -> dict[str, Any]:
         """W&B's config, parsed; NaN and infinities as floats."""
-        value: dict[str, Any] = json.loads(self.config_text)
+        value: dict[str, Any] = read_json(self.config_text)
         return value
 
     @property
     def summary(self) -> dict[str, Any]:
         """The summary, parsed; NaN and infinities as floats."""
-        value: dict[str, Any] = json.loads(self.summary_text)
+        value: dict[str, Any] = read_json(self.summary_text)
         return value
 
     @property

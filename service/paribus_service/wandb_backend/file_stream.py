@@ -83,7 +83,8 @@ def report_of(body: Any) -> StreamReport:
     files = body.get("files")
     files = files if isinstance(files, dict) else {}
     summary = _chunk(files, _SUMMARY)
-    exit_code = body.get("exitcode")
+    exit_code, uploaded = body.get("exitcode"), body.get("uploaded")
+    uploaded = uploaded if isinstance(uploaded, list) else []
     return StreamReport(
         history=_chunk(files, _HISTORY),
         events=_chunk(files, _EVENTS),
@@ -102,7 +103,7 @@ def _chunk(files: Mapping[str, Any], name: str) -> Chunk | None:
     content, offset = found.get("content"), found.get("offset", 0)
     if isinstance(content, str):
         content = [content]  # a single line, as old clients send it
-    if not isinstance(content, list) or not isinstance(offset, int):
+    if not isinstance(content, list) or type(offset) is not int:  # true is no number here
         raise InvalidRequest.one(
             f"/files/{name}", "it needs an integer offset and a list of lines"
         )

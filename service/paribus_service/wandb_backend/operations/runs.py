@@ -26,6 +26,8 @@ from paribus_service.wandb_backend.resolvers import Resolvers
 
 resolvers = Resolvers()
 
+_SILENCE_SECONDS = 45.0  # a client reports every 30 seconds at least, and sends within 15
+
 
 @resolvers("Mutation", "upsertBucket")
 def upsert_bucket(_root: None, context: Context, *, input: dict[str, Any]) -> dict[str, Any]:
@@ -130,8 +132,15 @@ def notify(_root: None, context: Context, *, input: dict[str, Any]) -> dict[str,
 
 @resolvers("Run", "wandbConfig")
 def wandb_config(run: Run, context: Context, *, keys: Sequence[str] | None) -> dict[str, Any]:
-    """W&B's own part of the config; key `t` says that the client really started the run."""
-    ours = (run.config.get("_wandb") or {}).get("value") or {}
+    """W&B's own part of the config; key `t` says that the client really started the run.
+
+    Only who is about to resume a run asks for `t` by name (wandb 0.21 to 0.31, RunResumeStatus).
+    """
+    if keys is not None and "t" in keys:
+        trials.refuse_second_process(
+            run, context.process_token, now=context.now, silence_seconds=_SILENCE_SECONDS
+        )
+    ours = dict(recorder.clients_own(run.config))
     return ours if keys is None else {key: ours[key] for key in keys if key in ours}
 
 
