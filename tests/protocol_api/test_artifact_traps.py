@@ -136,9 +136,15 @@ with wandb.init(project="traps") as run:
         run.upsert_artifact(made, distributed_id="x").wait(timeout=20)
     except Exception as error:
         out["together"] = str(error)
+    away = wandb.Artifact("away", type="dataset", storage_region="coreweave-us")
+    try:
+        run.log_artifact(away).wait(timeout=20)
+    except Exception as error:
+        out["away"] = str(error)
 """)
 
         assert "write together (upsert_artifact) is not offered yet" in out["together"]
+        assert "the storage region 'coreweave-us' is not offered yet" in out["away"]
 
     def test_ids_are_base64_and_files_always_name_their_artifact(self, live: Live) -> None:
         artifact, _address = _announced(live, content=b"base64")

@@ -71,6 +71,11 @@ out["paged"] = sorted(f.name for f in a.files(per_page=1))
 out["named"] = [f.name for f in a.files(names=["a.txt"])]
 out["verified"] = error_of(a.verify, "here")
 out["logged_by"] = a.logged_by().id == out["first"][0]
+out["of_both"] = [
+    [logged.version for logged in fresh().run(f"{BASE}/{run}").logged_artifacts()]
+    for run in (out["first"][0], out["same"][0])
+]
+out["commit_hash"] = a.commit_hash == a.digest
 names = ("data:v0", "data:v9", "no:latest")
 out["exists"] = [fresh().artifact_exists(f"{BASE}/{name}") for name in names]
 out["unknown"] = error_of(fresh().artifact, f"{BASE}/data:nothing")
@@ -90,6 +95,8 @@ out["unknown"] = error_of(fresh().artifact, f"{BASE}/data:nothing")
         assert out["named"] == ["a.txt"]
         assert out["verified"] is None
         assert out["logged_by"]
+        assert out["of_both"] == [["v0"], ["v0"]]
+        assert out["commit_hash"]
         assert out["exists"] == [True, False, False]
         assert "nothing" in out["unknown"]
 

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, or_, select
 from sqlalchemy.orm import Session
 
 from paribus_service.errors import InvalidRequest, NotFound
@@ -26,6 +26,7 @@ from paribus_service.store.tables import (
     ArtifactFile,
     ArtifactManifest,
     ArtifactMembership,
+    ArtifactOutput,
     ArtifactUse,
     Run,
 )
@@ -179,16 +180,19 @@ def delete_collection(session: Session, collection: ArtifactCollection) -> list[
 
 def _erase(session: Session, artifact_id: int) -> list[str]:
     unused = _forget_bytes(session, artifact_id)
-    for table in (ArtifactAlias, ArtifactMembership, ArtifactUse):
+    for table in (ArtifactAlias, ArtifactMembership, ArtifactOutput, ArtifactUse):
         session.execute(delete(table).where(table.artifact_id == artifact_id))
     session.execute(delete(Artifact).where(Artifact.id == artifact_id))
     return unused
 
 
 def delete_outputs_of(session: Session, run: Run, *, now: datetime) -> list[str]:
-    """Forget every version that a run logged. Answers the blobs that nothing names now."""
+    """Forget every version that a run made. Answers the blobs that nothing names now."""
+    made = select(Artifact).where(
+        Artifact.created_by_run_pk == run.pk, Artifact.state == COMMITTED
+    )
     unused: list[str] = []
-    for artifact in outputs_of(session, run):
+    for artifact in session.scalars(made.order_by(Artifact.id)).unique().all():
         unused += delete_version(session, artifact, with_aliases=True, now=now)
     return unused
 
@@ -197,6 +201,15 @@ def use(session: Session, artifact: Artifact, run: Run) -> None:
     """Note that a run used a version."""
     if session.get(ArtifactUse, (run.pk, artifact.id)) is None:
         session.add(ArtifactUse(run_pk=run.pk, artifact_id=artifact.id))
+        session.flush()
+
+
+def log_again(session: Session, artifact: Artifact, run: Run) -> None:
+    """Note that a run logged what was a version already; doing it twice does it once."""
+    if artifact.created_by_run_pk == run.pk:
+        return
+    if session.get(ArtifactOutput, (run.pk, artifact.id)) is None:
+        session.add(ArtifactOutput(run_pk=run.pk, artifact_id=artifact.id))
         session.flush()
 
 
@@ -211,9 +224,11 @@ def inputs_of(session: Session, run: Run) -> Sequence[Artifact]:
 
 
 def outputs_of(session: Session, run: Run) -> Sequence[Artifact]:
-    """Versions that a run logged."""
+    """Versions that a run logged, made by it or there already."""
+    again = select(ArtifactOutput.artifact_id).where(ArtifactOutput.run_pk == run.pk)
     query = select(Artifact).where(
-        Artifact.created_by_run_pk == run.pk, Artifact.state == COMMITTED
+        or_(Artifact.created_by_run_pk == run.pk, Artifact.id.in_(again)),
+        Artifact.state == COMMITTED,
     )
     return session.scalars(query.order_by(Artifact.id)).unique().all()
 

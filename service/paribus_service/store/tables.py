@@ -513,6 +513,20 @@ class ArtifactFile(Base):
     size_bytes: Mapped[int | None] = mapped_column(BigInteger)
 
 
+class ArtifactOutput(Base):
+    """A run that logged what was a version already: the same content under the same name.
+
+    The run that made the version is `Artifact.created_by_run_pk`, and has no row here.
+    """
+
+    __tablename__ = "artifact_outputs"
+
+    run_pk: Mapped[int] = mapped_column(
+        ForeignKey("runs.pk", ondelete="CASCADE"), primary_key=True
+    )
+    artifact_id: Mapped[int] = mapped_column(ForeignKey("artifacts.id"), primary_key=True)
+
+
 class ArtifactUse(Base):
     """A run that used a version."""
 

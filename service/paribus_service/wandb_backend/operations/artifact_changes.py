@@ -23,16 +23,13 @@ from paribus_service.wandb_backend.resolvers import Resolvers
 resolvers = Resolvers()
 
 _SUCCESS = {"success": True}
+_HERE = (None, "", "default")  # storage regions that mean wherever the service keeps its bytes
 
 
 @resolvers("Mutation", "createArtifact")
 def create_artifact(_root: None, context: Context, *, input: dict[str, Any]) -> dict[str, Any]:
     """A version in the making; the committed one when it has the same content."""
-    if input.get("distributed_id"):
-        raise NotOfferedHere(
-            "an artifact that several processes write together (upsert_artifact)",
-            hint="let one process log it",
-        )
+    _refuse_what_is_not_offered(input)
     run = run_at(context, input, input["run_name"]) if input.get("run_name") else None
     project = run.project if run is not None else _project(context, input)
     collection = collection_store.ensure_collection(
@@ -47,9 +44,21 @@ def create_artifact(_root: None, context: Context, *, input: dict[str, Any]) -> 
     same = artifact_store.find_same(context.session, collection, told)
     if same is not None and input.get("enable_digest_deduplication", True):
         collection_store.point(context.session, collection.id, told.aliases, same.id)
+        if run is not None:
+            artifact_store.log_again(context.session, same, run)
         return {"artifact": same}
     version = artifact_store.begin_version(context.session, collection, told, now=context.now)
     return {"artifact": version}
+
+
+def _refuse_what_is_not_offered(given: Mapping[str, Any]) -> None:
+    if given.get("distributed_id"):
+        raise NotOfferedHere(
+            "an artifact that several processes write together (upsert_artifact)",
+            hint="let one process log it",
+        )
+    if given.get("storage_region") not in _HERE:
+        raise NotOfferedHere(f"the storage region {given['storage_region']!r}")
 
 
 def _collection_name(given: Mapping[str, Any]) -> str:

@@ -91,9 +91,14 @@ resolvers.fields(
         "ttlIsInherited": lambda artifact: artifact.ttl_seconds is None,
         "tags": lambda artifact: [tag(name) for name in artifact.tags],
         "size": lambda artifact: artifact.size_bytes,
-        "commitHash": lambda artifact: None,
     },
 )
+
+
+@resolvers("Artifact", "commitHash")
+def commit_hash(artifact: Artifact, context: Context) -> str | None:
+    """What stands for the content since its commit: the digest; the client dies of null there."""
+    return artifact.digest if artifact.state == artifact_store.COMMITTED else None
 
 
 @resolvers("Artifact", "aliases")
