@@ -57,7 +57,7 @@ def check(kind: str, name: str) -> str:
     if not _PATTERN.fullmatch(name):
         raise InvalidRequest.one(
             f"/{kind}",
-            f"{name!r} cannot be the name of a {kind}: 1 to 128 letters, digits, '_', '-', '.' or "
+            f"{name!r} is no name for the {kind}: 1 to 128 letters, digits, '_', '-', '.' or "
             "spaces, beginning with a letter or digit",
             code="invalid_name",
         )

@@ -227,7 +227,7 @@ def _hand_out_again(
 
 def _never_started(run: Run) -> str:
     times = f"handed out {run.handed_out} times and never started"
-    return f"{times}: does the command run on this host?"
+    return f"{times}: does the command run on this host, and call wandb.init?"
 
 
 def _order(sweep: Sweep, trial: Trial, run: Run) -> Command:

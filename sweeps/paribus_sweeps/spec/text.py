@@ -10,6 +10,7 @@ is refused, where PyYAML and json silently keep the last one.
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterable
 from typing import Any
 
@@ -74,7 +75,14 @@ def _from_json(text: str) -> Any:
     except RecursionError:
         raise _too_deep() from None
     except ValueError as error:  # an integer of more digits than Python converts
-        raise _broken(str(error)) from error
+        raise _unreadable_number(error) from error
+
+
+def _unreadable_number(error: ValueError) -> InvalidSpec:
+    said = str(error)
+    if "sys." in said:  # Python's advice to its programmers
+        said = f"it has more than {sys.get_int_max_str_digits():,} digits"
+    return _broken(f"a number cannot be read: {said}")
 
 
 def _unique_pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -186,7 +194,7 @@ def _constructed(node: yaml.Node) -> Any:
     try:
         return loader.construct_document(node)
     except ValueError as error:  # an integer of more digits than Python converts
-        raise _broken(f"a number cannot be read: {error}") from error
+        raise _unreadable_number(error) from error
     finally:
         loader.dispose()
 

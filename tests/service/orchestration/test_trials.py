@@ -66,7 +66,7 @@ class TestClaim:
             lab.wait(lab.settings.agent_timeout_seconds)
 
         assert lab.sweep(sweep).trial_counts == {"failed": 1}
-        assert "does the command run on this host?" in (lab.trials(sweep)[0].reason or "")
+        assert "does the command run on this host" in (lab.trials(sweep)[0].reason or "")
 
     def test_an_agent_that_is_killed_before_its_run_starts_costs_nothing(self, lab: Lab) -> None:
         sweep = lab.register(ONE_TRIAL)
