@@ -100,6 +100,17 @@ out["unknown"] = error_of(fresh().artifact, f"{BASE}/data:nothing")
         assert out["exists"] == [True, False, False]
         assert "nothing" in out["unknown"]
 
+    def test_a_run_deleted_with_its_artifacts_takes_what_it_made_alone(self, ask: Any) -> None:
+        out = ask("""
+maker, again = (log(art("shared", files={"a": "shared"}))[0] for _ in range(2))
+fresh().run(f"{BASE}/{again}").delete(delete_artifacts=True)
+out["after_the_second"] = fresh().artifact_exists(f"{BASE}/shared:v0")
+fresh().run(f"{BASE}/{maker}").delete(delete_artifacts=True)
+out["after_its_maker"] = fresh().artifact_exists(f"{BASE}/shared:v0")
+""")
+
+        assert out == {"after_the_second": True, "after_its_maker": False}
+
     def test_versions_are_used_listed_changed_and_deleted(self, ask: Any) -> None:
         out = ask("""
 for text in ("one", "two", "three"):
