@@ -74,7 +74,6 @@ class Settings(BaseSettings):
     max_upload_bytes: int = Field(
         5 * 2**30, gt=0, description="Largest single file that is taken in."
     )
-    max_config_bytes: int = Field(16 * 2**20, gt=0, description="Largest sweep config.")
     max_trials: int = Field(
         10_000, gt=0, description="Largest number of trials that one sweep may expand to."
     )

@@ -31,7 +31,7 @@ from paribus_service.dependencies import (
     SessionDep,
     Submitter,
 )
-from paribus_service.errors import BodyTooLarge, InvalidRequest, UnsupportedBody
+from paribus_service.errors import InvalidRequest, UnsupportedBody
 from paribus_service.orchestration import registry
 from paribus_service.store import sweeps as sweep_store
 from paribus_service.store.engine import session_scope
@@ -42,20 +42,16 @@ router = APIRouter(tags=["sweeps"], dependencies=[Depends(refuse_unknown_paramet
 SweepId = Annotated[str, Path(description="W&B's sweep id.")]
 
 
-async def _config_text(request: Request, services: ServicesDep) -> str:
+async def _config_text(request: Request) -> str:
     """The body as text, if it is of a type that holds a config.
 
     Raises:
         UnsupportedBody: It is another type.
-        BodyTooLarge: It is over the limit for configs.
         InvalidRequest: It is not UTF-8.
     """
     if content_type(request) not in CONFIG_TYPES:
         raise UnsupportedBody(content_type(request) or "none", CONFIG_TYPES)
     body = await request.body()
-    limit = services.settings.max_config_bytes
-    if len(body) > limit:
-        raise BodyTooLarge(limit)
     try:
         return body.decode("utf-8-sig")
     except UnicodeDecodeError as error:

@@ -286,11 +286,12 @@ def retry(session: Session, sweep: Sweep, *, now: datetime, reason: str) -> list
         The trials that wait again, in the order of the design.
 
     Raises:
-        IllegalTransition: The sweep was cancelled, or no trial has failed.
+        IllegalTransition: The sweep was cancelled or is stopped (resume it first: a stop holds
+            other trials back, which would stay behind), or no trial has failed.
     """
     states = [TrialState.FAILED, TrialState.INTERRUPTED]
     failed = list(sweep_store.list_trials(session, sweep.id, states=states))
-    if sweep.state == SweepState.CANCELLED or not failed:
+    if sweep.state in _NO_RETRY or not failed:
         raise IllegalTransition(
             "sweep", sweep.id, state=_state_in_words(sweep), verb="retry", legal=legal_verbs(sweep)
         )
@@ -306,11 +307,11 @@ def retry_one(session: Session, trial: Trial, *, now: datetime, reason: str) -> 
     """Queue one ended trial again, under a new run id; what it gave before no longer counts.
 
     Raises:
-        IllegalTransition: The trial is open, or its sweep was cancelled.
+        IllegalTransition: The trial is open, or its sweep was cancelled or is stopped.
     """
     sweep = sweep_store.get_sweep(session, trial.sweep_id)
     retriable = (TrialState.FAILED, TrialState.INTERRUPTED, TrialState.STOPPED)
-    if trial.state not in retriable or sweep.state == SweepState.CANCELLED:
+    if trial.state not in retriable or sweep.state in _NO_RETRY:
         raise IllegalTransition("trial", trial.id, state=trial.state, verb="retry", legal=())
     trials.retry_trial(session, trial, now=now, reason=reason)
     if sweep.state in SWEEP_ENDED:
@@ -318,6 +319,7 @@ def retry_one(session: Session, trial: Trial, *, now: datetime, reason: str) -> 
         sweep.ended_at = None
 
 
+_NO_RETRY = (SweepState.CANCELLED, SweepState.STOPPED)
 _VERBS: dict[str, tuple[SweepState, ...]] = {
     "pause": (SweepState.REGISTERED, SweepState.RUNNING),
     "resume": (SweepState.PAUSED, SweepState.STOPPED),
@@ -336,7 +338,7 @@ def legal_verbs(sweep: Sweep) -> list[str]:
     verbs = [verb for verb, states in _VERBS.items() if sweep.state in states]
     counts = sweep.trial_counts
     failed = counts.get(TrialState.FAILED, 0) + counts.get(TrialState.INTERRUPTED, 0)
-    if failed and sweep.state != SweepState.CANCELLED:
+    if failed and sweep.state not in _NO_RETRY:
         verbs.append("retry")
     return verbs
 
@@ -349,6 +351,8 @@ def _require(sweep: Sweep, verb: str) -> None:
 
 
 def _state_in_words(sweep: Sweep) -> str:
+    if sweep.state in _NO_RETRY:
+        return sweep.state
     return f"{sweep.state}, without a failed or interrupted trial"
 
 

@@ -92,8 +92,16 @@ def report_of(body: Any) -> StreamReport:
         summary_text=summary.lines[-1] if summary and summary.lines else None,
         preempting=bool(body.get("preempting")),
         complete=bool(body.get("complete")),
-        exit_code=exit_code if isinstance(exit_code, int) else None,
+        exit_code=_exit_code(exit_code),
     )
+
+
+def _exit_code(given: Any) -> int | None:
+    """The exit code, if one is told; what cannot be one stands for a failure."""
+    if given is None:
+        return None
+    readable = isinstance(given, int) and not isinstance(given, bool)
+    return given if readable and abs(given) < 2**31 else 1
 
 
 def _chunk(files: Mapping[str, Any], name: str) -> Chunk | None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy.exc import DBAPIError
 
-from paribus_service.errors import NotFound, Superseded
+from paribus_service.errors import IllegalTransition, NotFound, Superseded
 from paribus_service.orchestration import registry
 from paribus_service.orchestration.recorder import StreamReport
 from paribus_service.store import sweeps as sweep_store
@@ -709,3 +709,25 @@ class TestGoodbye:
         lab.order(registry.resume, sweep, reason="on")
 
         assert lab.sweep(sweep).state == "finished"
+
+    def test_a_stopped_sweep_is_resumed_before_its_failures_are_retried(self, lab: Lab) -> None:
+        sweep = lab.register(retry={"failed": 0})
+        agent = lab.agent(sweep)
+        run = lab.claim(agent)
+        lab.start(run)
+        lab.finish(run, exit_code=1)
+        with lab.writing() as session:
+            found = sweep_store.get_sweep(session, sweep)
+            registry.stop(session, found, now=lab.clock.now(), reason="enough")
+
+        with lab.writing() as session:
+            found = sweep_store.get_sweep(session, sweep)
+            with pytest.raises(IllegalTransition) as refused:
+                registry.retry(session, found, now=lab.clock.now(), reason="again")
+
+        assert refused.value.legal == ("resume", "cancel")
+        with lab.writing() as session:
+            found = sweep_store.get_sweep(session, sweep)
+            registry.resume(session, found, now=lab.clock.now(), reason="on")
+            registry.retry(session, found, now=lab.clock.now(), reason="again")
+        assert lab.sweep(sweep).trial_counts == {"queued": 4}
