@@ -74,7 +74,7 @@ def _from_json(text: str) -> Any:
         return None
     except RecursionError:
         raise _too_deep() from None
-    except ValueError as error:  # an integer of more digits than Python converts
+    except ValueError as error:  # an integer of too many digits, or of none
         raise _unreadable_number(error) from error
 
 
@@ -193,7 +193,7 @@ def _constructed(node: yaml.Node) -> Any:
     loader = _Loader("")
     try:
         return loader.construct_document(node)
-    except ValueError as error:  # an integer of more digits than Python converts
+    except ValueError as error:  # an integer of too many digits, or of none
         raise _unreadable_number(error) from error
     finally:
         loader.dispose()

@@ -139,6 +139,9 @@ class TestRefusals:
     def test_a_merge_of_what_is_no_mapping(self) -> None:
         assert "line 2, column 7: the YAML cannot be read" in refused("a:\n  <<: 3")
 
+    def test_an_integer_without_digits(self) -> None:
+        assert "a number cannot be read: invalid literal" in refused("a: 0x_")
+
     def test_an_integer_of_too_many_digits(self) -> None:
         digits = "9" * 5000
 
