@@ -9,9 +9,33 @@ import binascii
 
 from paribus_service.errors import NotFound
 
+# A plain key may happen to be base64 of some `x:y` (sweep "bjr0jba5" is): only these are ours.
+KINDS = frozenset(
+    {
+        "Agent",
+        "Artifact",
+        "ArtifactAlias",
+        "ArtifactCollection",
+        "ArtifactCollectionMembership",
+        "ArtifactFile",
+        "ArtifactManifest",
+        "ArtifactType",
+        "Entity",
+        "File",
+        "Project",
+        "ProjectInternalId",
+        "Run",
+        "RunInternalId",
+        "Sweep",
+        "Tag",
+        "User",
+    }
+)
+
 
 def global_id(kind: str, key: str | int) -> str:
     """The id of a thing for clients: `global_id("Run", run.id)`."""
+    assert kind in KINDS, f"{kind} is missing in KINDS"
     return base64.b64encode(f"{kind}:{key}".encode()).decode()
 
 
@@ -25,8 +49,8 @@ def key_of(kind: str, given: str) -> str:
         text = base64.b64decode(given, validate=True).decode()
     except (binascii.Error, ValueError):
         return given
-    found, colon, key = text.partition(":")
-    if not colon:
+    found, _, key = text.partition(":")
+    if found not in KINDS or not key:
         return given
     if found != kind:
         raise NotFound(kind.lower(), given, hint=f"this is the id of a {found}")
