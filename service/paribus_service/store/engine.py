@@ -185,6 +185,9 @@ class GroupWriter:
         closing = False
         while not closing:
             batch, closing = self._next_batch()
+            # Whose request went away is left out; what has begun can no longer be cancelled, and
+            # answering it cannot fail.
+            batch = [p for p in batch if p.answer.set_running_or_notify_cancel()]
             if batch:
                 self._commit(batch)
 

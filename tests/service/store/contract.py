@@ -219,6 +219,26 @@ class WriterContract:
             answers[1].result(30)
         assert names(engine) == ["a", "b"]
 
+    def test_a_request_that_went_away_does_not_end_the_writer(
+        self, engine: Engine, writer: GroupWriter
+    ) -> None:
+        """Its job is not begun, and the next one is answered."""
+        begun, hold = threading.Event(), threading.Event()
+
+        def held(_session: Session) -> None:
+            begun.set()
+            assert hold.wait(30)
+
+        first = writer.submit(held)
+        assert begun.wait(30)
+        gone = writer.submit(project_named("gone"))
+        assert gone.cancel()
+        assert not first.cancel()
+        hold.set()
+
+        writer.submit(project_named("next")).result(10)
+        assert names(engine) == ["next"]
+
     def test_what_was_submitted_before_the_end_is_done(self, engine: Engine) -> None:
         writer = GroupWriter(engine)
         answers = [writer.submit(project_named(f"p{i}")) for i in range(50)]
