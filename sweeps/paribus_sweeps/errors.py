@@ -6,13 +6,23 @@ SweepError
 │   └── TooManyTrials      the design is larger than the limit; `count`, `limit`
 ├── EndlessSearch          trials were asked for all at once where there is no last one
 ├── InvalidProgramSchema   a program's published schema cannot be used; `pointer`, `reason`
-└── UnknownSweepName       the library has no such sweep; `name`, `nearest`
+├── UnknownSweepName       the library has no such sweep; `name`, `nearest`
+├── InvalidResponse        a text that names no response; `text`, `problem`, `hint`
+├── UnknownKind            there is no such kind of answer; `kind`, `known`
+├── UnknownColumn          a frame has no such column; `name`, `known`
+├── UnknownFactor          a question names a factor that the runs do not have; `name`, `known`
+├── UnknownName            the same of a factor, a level or a block of new runs; `where`, `name`
+├── GoalUnknown            nobody said which way a response is better; `response`
+├── CannotTransform        a response lies where its transform is not defined; `value`
+├── NoSuchInteraction      one of its factors does not vary; `pair`, `name`
+├── NotOnScale             a factor's value has no place on its scale; `factor`, `label`
+└── TooLarge               a model has too many columns; `parameters`, `column`, `levels`
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 
@@ -107,6 +117,110 @@ class UnknownSweepName(SweepError):
         shown = " or ".join(repr(near) for near in self.nearest)
         hint = f"did you mean {shown}?" if shown else f"it has: {', '.join(known)}"
         super().__init__(f"the library has no sweep {name!r}; {hint}")
+
+
+class InvalidResponse(SweepError):
+    """A text that is no response; `text` is what was asked, `hint` what to do instead."""
+
+    def __init__(self, text: str, problem: str, *, hint: str) -> None:
+        super().__init__(f"{problem}; {hint}")
+        self.text = text
+        self.problem = problem
+        self.hint = hint
+
+
+class UnknownKind(SweepError):
+    """There is no such kind of answer; `kind`, `known`."""
+
+    def __init__(self, kind: str, known: Sequence[str]) -> None:
+        super().__init__(f"there is no answer {kind!r}; there are {', '.join(known)}")
+        self.kind = kind
+        self.known = tuple(known)
+
+
+class UnknownColumn(SweepError):
+    """The frame has no such column; `name`, `known`."""
+
+    def __init__(self, name: str, known: Sequence[str]) -> None:
+        super().__init__(f"the frame has no column {name!r}; it has {', '.join(known)}")
+        self.name = name
+        self.known = tuple(known)
+
+
+class UnknownFactor(SweepError):
+    """A question names a factor that the runs do not have; `name`, `known`."""
+
+    def __init__(self, name: str, known: Sequence[str]) -> None:
+        super().__init__(f"there is no factor {name!r}; there are {', '.join(known) or 'none'}")
+        self.name = name
+        self.known = tuple(known)
+
+
+class UnknownName(SweepError):
+    """A question about new runs names a factor, a level or a block that the runs do not have."""
+
+    def __init__(self, where: str, name: str, known: Collection[str]) -> None:
+        near = get_close_matches(name, list(known), n=1)
+        hint = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(known) or 'none'}"
+        super().__init__(f"{where}: there is no {name!r}; {hint}")
+        self.where = where
+        self.name = name
+
+
+class GoalUnknown(SweepError):
+    """Runs cannot be ranked: nobody said which way the response is better; `response`."""
+
+    def __init__(self, response: str) -> None:
+        super().__init__(f"which way is {response!r} better? say goal: minimize or maximize")
+        self.response = response
+
+
+class CannotTransform(SweepError):
+    """A response does not lie where its transform is defined; `transform`, `value`."""
+
+    def __init__(self, transform: str, value: float, expected: str) -> None:
+        super().__init__(f"transform {transform}: the response {value:g} is not {expected}")
+        self.transform = transform
+        self.value = value
+
+
+class TooLarge(SweepError):
+    """A model has more columns than can be looked at; `parameters`, and the widest column."""
+
+    def __init__(self, parameters: int, column: str, levels: int, *, most: int) -> None:
+        super().__init__(
+            f"the model would have {parameters:,} columns (`{column}` alone has {levels:,} "
+            f"levels); at most {most:,}, fewer with very many runs: leave the column "
+            "out, or ask for it on its values where they are numbers"
+        )
+        self.parameters = parameters
+        self.column = column
+        self.levels = levels
+
+
+class NotOnScale(SweepError):
+    """A factor's value has no place on the scale of the model; `factor`, `label`, `transform`."""
+
+    def __init__(self, factor: str, label: str, transform: str) -> None:
+        super().__init__(
+            f"factor {factor}: {label} has no {transform}; take the factor on another scale, or "
+            "level by level"
+        )
+        self.factor = factor
+        self.label = label
+        self.transform = transform
+
+
+class NoSuchInteraction(SweepError):
+    """A pair of factors of which one does not vary; `pair`, `name`."""
+
+    def __init__(self, pair: tuple[str, str], name: str) -> None:
+        super().__init__(
+            f"interaction {pair[0]} x {pair[1]}: {name} does not vary between the finished runs, "
+            "so that it can interact with nothing; leave the pair out"
+        )
+        self.pair = pair
+        self.name = name
 
 
 def refusal(problems: Sequence[Problem]) -> InvalidSpec:

@@ -8,6 +8,8 @@ from datetime import datetime
 from typing import Any
 
 FINISHED = "finished"
+OPEN = frozenset({"queued", "leased", "running", "created", "pending", "registered"})
+"""States of a run or trial that may still get its value."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,9 @@ class Run:
     finished_at: datetime | None = None
     blocks: Mapping[str, str] = field(default_factory=dict)
     """What differs between runs without being under study: gpu_name, host."""
+    along: Mapping[str, float | str] = field(default_factory=dict)
+    """What the run recorded of itself and nobody set: optimizer steps, size of the test set,
+    fingerprint of the data. It can move along with a factor."""
 
     @property
     def is_finished(self) -> bool:

@@ -63,3 +63,8 @@ class TestMatchedPairs:
 
         assert found.sentence == "No run has finished yet, so nothing can be told of `batch`."
         assert found.as_dict()["pairs"] == 0
+
+    def test_a_run_whose_loss_is_no_number_is_none(self) -> None:
+        runs = [run("8", "1:1"), run("64", "1:1", value=float("nan"))]
+
+        assert count(runs)["batch"].pairs == 0

@@ -3,16 +3,18 @@
 Three facts, in the order in which a reader needs them (METHOD 2.1): a factor that
 never varied; factors (or a factor and a block) that always changed together; a
 factor that another one decides. They are facts about settings and need no model.
-What only three or more columns show together (sums, interactions, ratios) is the
-estimability gate's, and is not said here: no sentence is no promise.
+What only three or more columns show together (sums, interactions, ratios) is found by
+`design.aliasing`: that there is no fact here is no promise.
+
+This module loads no numpy: `import paribus_sweeps` has it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from itertools import combinations, permutations
-from typing import Any, Literal
+from itertools import combinations, groupby
+from typing import Any, Literal, Protocol
 
 from paribus_sweeps.design.grids import Trial
 from paribus_sweeps.factors import Factor
@@ -21,6 +23,7 @@ from paribus_sweeps.spec.designs import DEFAULT_BLOCKS
 
 UNSET = "<unset>"
 _MOST_SHOWN = 6  # combinations in a sentence; more are counted
+_MOST_NAMED = 12  # columns in a sentence; more are counted
 
 Kind = Literal["constant", "always_together", "decided_by"]
 _Row = Mapping[str, str]
@@ -83,46 +86,102 @@ def _facts(
 ) -> tuple[MovedTogether, ...]:
     if not rows:
         return ()
-    told = _Telling(factors, blocks, rows, noun)
+    look = _RowLook([dict.fromkeys(blocks, UNSET) | dict(row) for row in rows])
+    told = Telling(
+        look,
+        factors=[factor.name for factor in factors],
+        levelled=[*(f.name for f in factors if f.kind == "levels"), *blocks],
+        blocks=blocks,
+        noun=noun,
+    )
     return (*told.constants(), *told.bijections(), *told.functions())
 
 
-class _Telling:
+class Look(Protocol):
+    """What `Telling` asks of a table."""
+
+    @property
+    def count(self) -> int:
+        """How many runs (or trials) there are."""
+
+    def values(self, column: str) -> Sequence[str]:
+        """Return the labels that occur in a column, in the order of rows."""
+
+    def decides(self, column: str, other: str) -> bool:
+        """Whether each value of `column` occurs with one value of `other` only."""
+
+    def combinations(self, columns: Sequence[str], most: int) -> tuple[Sequence[str], int]:
+        """Return the first combinations that occur, as `8 with 1:1`, and how many there are."""
+
+
+class _RowLook:
+    """A look at rows of labels."""
+
+    def __init__(self, rows: Sequence[_Row]) -> None:
+        self._rows = rows
+
+    @property
+    def count(self) -> int:
+        return len(self._rows)
+
+    def values(self, column: str) -> list[str]:
+        return list(dict.fromkeys(row[column] for row in self._rows))
+
+    def decides(self, column: str, other: str) -> bool:
+        seen: dict[str, str] = {}
+        return all(seen.setdefault(r[column], r[other]) == r[other] for r in self._rows)
+
+    def combinations(self, columns: Sequence[str], most: int) -> tuple[list[str], int]:
+        found = list(dict.fromkeys(" with ".join(r[c] for c in columns) for r in self._rows))
+        return found[:most], len(found)
+
+
+class Telling:
     """One look at a table of settings: which columns vary, and which go together."""
 
     def __init__(
-        self, factors: Sequence[Factor], blocks: Sequence[str], rows: Sequence[_Row], noun: str
+        self,
+        look: Look,
+        *,
+        factors: Sequence[str],
+        levelled: Sequence[str],
+        blocks: Sequence[str],
+        sloped: Sequence[str] = (),
+        noun: str = "finished run",
     ) -> None:
-        self.rows = [dict.fromkeys(blocks, UNSET) | dict(row) for row in rows]
+        """Look at the columns.
+
+        Args:
+            look: At a table with at least one row.
+            factors: Names of what is under study.
+            levelled: Names of the factors and blocks whose levels are compared, in order.
+            blocks: Names of those that are not under study.
+            sloped: Factors that a model takes on their values: others decide them, and they
+                decide nothing.
+            noun: What a row is.
+        """
+        self.look = look
         self.blocks = tuple(blocks)
         self.factors = tuple(factors)
-        self.over = f"in all {len(rows)} {noun}s" if len(rows) > 1 else f"in the one {noun}"
-        levelled = [f.name for f in factors if f.kind == "levels"]
-        self.varying = [c for c in (*levelled, *blocks) if len(self._values(c)) > 1]
-        self.groups = _groups(self.varying, [p for p in self._pairs() if self._is_bijection(*p)])
-
-    def _values(self, column: str) -> list[str]:
-        return list(dict.fromkeys(row[column] for row in self.rows))
-
-    def _pairs(self) -> Iterator[tuple[str, str]]:
-        return combinations(self.varying, 2)
-
-    def _decides(self, column: str, other: str) -> bool:
-        """Whether each value of `column` occurs with one value of `other` only."""
-        seen: dict[str, str] = {}
-        return all(seen.setdefault(r[column], r[other]) == r[other] for r in self.rows)
+        self.over = f"in all {look.count} {noun}s" if look.count > 1 else f"in the one {noun}"
+        self.varying = [c for c in levelled if len(look.values(c)) > 1]
+        self.sloped = [c for c in sloped if len(look.values(c)) > 1]
+        pairs = [pair for pair in combinations(self.varying, 2) if self._is_bijection(*pair)]
+        self.groups = _groups(self.varying, pairs)
 
     def _is_bijection(self, column: str, other: str) -> bool:
-        return self._decides(column, other) and self._decides(other, column)
+        return self.look.decides(column, other) and self.look.decides(other, column)
 
     def constants(self) -> Iterator[MovedTogether]:
+        """Yield the factors that never varied."""
         for factor in self.factors:
-            values = self._values(factor.name)
+            values = self.look.values(factor)
             if len(values) == 1:
-                sentence = f"`{factor.name}` never varied (always {values[0]}) {self.over}."
-                yield self._fact("constant", (factor.name,), sentence)
+                sentence = f"`{factor}` never varied (always {values[0]}) {self.over}."
+                yield self._fact("constant", (factor,), sentence)
 
     def bijections(self) -> Iterator[MovedTogether]:
+        """Yield the groups of columns that always changed together."""
         for group in self.groups:
             factors = [name for name in group if name not in self.blocks]
             if len(group) > 1 and factors:
@@ -131,38 +190,62 @@ class _Telling:
     def _together(self, group: Sequence[str], factors: Sequence[str]) -> str:
         how = f"({self._combinations(group)}) {self.over}"
         if len(factors) == 1:
-            blocks = _listed([name for name in group if name in self.blocks])
+            blocks = listed([name for name in group if name in self.blocks])
             return (
                 f"`{factors[0]}` is confounded with {blocks}: they always changed together {how}. "
                 f"What `{factors[0]}` did cannot be told from what {blocks} did."
             )
-        named = _listed([f"`{name}`" for name in group])
         return (
-            f"{named} always changed together {how}. Their separate effects cannot be told "
-            "apart; only the joint change can be estimated."
+            f"{named(group, most=None)} always changed together {how}. Their separate effects "
+            "cannot be told apart; only the joint change can be estimated."
         )
 
-    def functions(self) -> Iterator[MovedTogether]:
-        """Yield what one group decides of another, each group by its first member."""
-        first = [group[0] for group in self.groups]
-        for column, other in permutations(first, 2):
-            both_blocks = column in self.blocks and other in self.blocks
-            if not both_blocks and self._decides(column, other):
-                sentence = (
-                    f"`{column}` decides `{other}` ({self._combinations((column, other))}) "
-                    f"{self.over}. What `{other}` did cannot be told from what `{column}` did."
+    def functions(self, *, most_each: int | None = None) -> Iterator[MovedTogether]:
+        """Yield what one group decides of another, each group by its first member.
+
+        Args:
+            most_each: A column that decides more than these gets one fact for all of them.
+        """
+        decided = [pair for pair in self.decided_pairs() if not set(pair) <= set(self.blocks)]
+        for column, pairs in groupby(decided, key=lambda pair: pair[0]):
+            others = [other for _, other in pairs]
+            if most_each is not None and len(others) > most_each:
+                yield self._fact(
+                    "decided_by", (column, *others), self._all_decided(column, others)
                 )
-                yield self._fact("decided_by", (column, other), sentence)
+            else:
+                for other in others:
+                    yield self._fact("decided_by", (column, other), self._decided(column, other))
+
+    def decided_pairs(self) -> Iterator[tuple[str, str]]:
+        """Yield (column, column that it decides), the first of each group standing for it."""
+        first = [group[0] for group in self.groups]
+        for column in first:
+            for other in (*first, *self.sloped):
+                if column != other and self.look.decides(column, other):
+                    yield column, other
+
+    def _decided(self, column: str, other: str) -> str:
+        return (
+            f"`{column}` decides `{other}` ({self._combinations((column, other))}) "
+            f"{self.over}. What `{other}` did cannot be told from what `{column}` did."
+        )
+
+    def _all_decided(self, column: str, others: Sequence[str]) -> str:
+        return (
+            f"`{column}` decides {named(others, most=_MOST_SHOWN)} {self.over}: each of its "
+            f"{len(self.look.values(column))} values occurs with one value of theirs. What they "
+            f"did cannot be told from what `{column}` did."
+        )
 
     def _combinations(self, columns: Sequence[str]) -> str:
-        found = list(dict.fromkeys(" with ".join(r[c] for c in columns) for r in self.rows))
-        shown = ", ".join(found[:_MOST_SHOWN])
-        more = len(found) - _MOST_SHOWN
-        return f"{shown} and {more} more" if more > 0 else shown
+        found, count = self.look.combinations(columns, _MOST_SHOWN)
+        shown = ", ".join(found)
+        return f"{shown} and {count - len(found)} more" if count > len(found) else shown
 
     def _fact(self, kind: Kind, members: Sequence[str], sentence: str) -> MovedTogether:
         blocks = tuple(name for name in members if name in self.blocks)
-        return MovedTogether(kind, tuple(members), blocks, len(self.rows), sentence)
+        return MovedTogether(kind, tuple(members), blocks, self.look.count, sentence)
 
 
 def _groups(
@@ -179,5 +262,15 @@ def _groups(
     return tuple(tuple(c for c in columns if c in group) for group in distinct.values())
 
 
-def _listed(names: Sequence[str]) -> str:
+def listed(names: Sequence[str], *, most: int | None = None) -> str:
+    """Write names as `a, b and c`; those beyond `most` are counted."""
+    if most is not None and len(names) > most:
+        names = [*names[:most], f"{len(names) - most} more"]
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def named(
+    names: Sequence[str], blocks: Sequence[str] = (), *, most: int | None = _MOST_NAMED
+) -> str:
+    """Write columns as they stand in sentences: factors quoted, blocks as they are."""
+    return listed([name if name in blocks else f"`{name}`" for name in names], most=most)

@@ -14,14 +14,23 @@ generalised variance inflation: Fox & Monette, JASA 87 (1992).
 
 from __future__ import annotations
 
+import math
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
 
-from paribus_sweeps.design.linear_space import LinearSpace, Relation, relations, scaled, triangular
+from paribus_sweeps.design.linear_space import (
+    ESTIMABLE_TOLERANCE,
+    LinearSpace,
+    Relation,
+    relations,
+    scaled,
+    triangular,
+)
 from paribus_sweeps.design.model_matrix import (
     Codings,
     ModelMatrix,
@@ -30,10 +39,13 @@ from paribus_sweeps.design.model_matrix import (
     main_effects,
 )
 from paribus_sweeps.design.table import Codes, Column, Floats, Table, cell_keys
+from paribus_sweeps.errors import TooLarge
 
 StatusWord = Literal["estimable", "partially_estimable", "not_estimable"]
 
 GVIF_WARNING, GVIF_STRONG_WARNING = 2.0, 5.0  # METHOD 2 (5), of GVIF^(1/(2 df))
+MOST_PARAMETERS = 2_000
+_MOST_WORK = 5e10  # cells x parameters^2: about ten seconds on one core
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +109,7 @@ class Gate:
     matrix: ModelMatrix
     """Over the distinct cells."""
     space: LinearSpace
+    _comparable: dict[str, tuple[tuple[str, ...], ...]] = field(default_factory=dict)
 
     @property
     def terms(self) -> tuple[Term, ...]:
@@ -141,25 +154,66 @@ class Gate:
                 return found
         raise KeyError(" x ".join(members))
 
-    def contrast(self, factor: str, low: str, high: str) -> Floats:
-        """Return L of the contrast high - low, all other factors averaged with equal weight.
+    def margin(self, levels: Mapping[str, str]) -> Floats:
+        """Return L of the mean at some levels, all other factors averaged with equal weight.
 
         In sum-to-zero coding the average of every other factor's columns over its levels is
-        zero, so that only the factor's own columns are left (Lenth, JSS 69, 2016).
+        zero, so that only columns of these factors are left; a factor that is analysed on its
+        values stands at the middle of its range (Lenth, JSS 69, 2016).
+
+        Args:
+            levels: Factor → observed label.
         """
-        column = self._column(factor)
-        rows = self.codings[factor].rows
         made = np.zeros(self.parameters)
-        places = [column.labels.index(label) for label in (low, high)]
-        made[self.matrix.columns_of(Term((factor,)))] = rows[places[1]] - rows[places[0]]
+        for term, part in zip(self.terms, self.matrix.slices, strict=True):
+            if set(term.members) <= levels.keys():
+                value = np.ones(1)
+                for name in term.members:
+                    code = self._column(name).labels.index(levels[name])
+                    value = np.kron(value, self.codings[name].rows[code])
+                made[part] = value
         return made
+
+    def contrast(self, factor: str, low: str, high: str) -> Floats:
+        """Return L of the contrast high - low, all other factors averaged with equal weight."""
+        return self.margin({factor: high}) - self.margin({factor: low})
 
     def _column(self, name: str) -> Column:
         return next(column for column in self.columns if column.name == name)
 
     def is_estimable(self, factor: str, low: str, high: str) -> bool:
         """Whether the finished runs can tell two observed levels apart."""
-        return bool(self.space.estimable(self.contrast(factor, low, high)[None, :])[0])
+        return any(low in levels and high in levels for levels in self.comparable(factor))
+
+    def comparable(self, factor: str) -> tuple[tuple[str, ...], ...]:
+        """Return the observed levels of a factor in classes, both in label order.
+
+        Two levels can be compared if they are in one class: differences between estimable
+        contrasts are estimable.
+
+        Raises:
+            ValueError: The model has no term of this factor.
+        """
+        if factor not in self._comparable:
+            self._comparable[factor] = self._classes(self._column(factor))
+        return self._comparable[factor]
+
+    def _classes(self, column: Column) -> tuple[tuple[str, ...], ...]:
+        part = self.matrix.columns_of(Term((column.name,)))
+        if part.start == part.stop:
+            return tuple((label,) for label in column.observed)
+        rows = self.codings[column.name].rows
+        beside = rows @ self.space.null[part]
+        left = column.present()
+        found: list[tuple[str, ...]] = []
+        while len(left):
+            away = rows[left] - rows[left[0]]
+            lengths = np.sqrt(np.einsum("ij,ij->i", away, away))
+            apart = np.abs(beside[left] - beside[left[0]]).max(axis=1, initial=0.0)
+            own = apart <= ESTIMABLE_TOLERANCE * lengths
+            found.append(tuple(column.labels[code] for code in left[own]))
+            left = left[~own]
+        return tuple(found)
 
     @cached_property
     def relations(self) -> tuple[Relation, ...]:
@@ -168,13 +222,27 @@ class Gate:
 
     def confounded_with(self, factor: str) -> tuple[str, ...]:
         """Names of the terms whose effects cannot be told from the factor's, in model order."""
-        own = Term((factor,))
-        partners: set[str] = set()
+        return self.partners_of(Term((factor,)))
+
+    def partners_of(self, own: Term) -> tuple[str, ...]:
+        """Names of the terms that stand in a linear relation with this one, in model order."""
+        partners = self._partners.get(own, set())
+        return tuple(term.name for term in self.terms if term in partners)
+
+    @cached_property
+    def _partners(self) -> Mapping[Term, set[Term]]:
+        """Term → those in a linear relation with it, the intercept left out."""
+        owners = [
+            t
+            for t, part in zip(self.terms, self.matrix.slices, strict=True)
+            for _ in range(part.start, part.stop)
+        ]
+        found: defaultdict[Term, set[Term]] = defaultdict(set)
         for relation in self.relations:
-            terms = {self.matrix.term_of(place) for place in relation.members}
-            if own in terms:
-                partners |= {term.name for term in terms - {own} if term.members}
-        return tuple(term.name for term in self.terms if term.name in partners)
+            terms = {owners[place] for place in relation.members if owners[place].members}
+            for term in terms:
+                found[term] |= terms - {term}
+        return found
 
     @cached_property
     def inflation(self) -> tuple[Inflation, ...]:
@@ -185,6 +253,8 @@ class Gate:
 
     def full_matrix(self) -> Floats:
         """Return the model matrix with one row for each finished run."""
+        if len(self.matrix.values) == len(self.table):
+            return self.matrix.values  # every run is a cell of its own: see `cell_matrix`
         codes = {column.name: column.codes for column in self.columns}
         return ModelMatrix.of(self.terms, self.codings, codes, rows=len(self.table)).values
 
@@ -238,16 +308,45 @@ def gate(
     named = {name for term in terms for name in term.members}
     known = [*rows.columns, *also, *([rows.replicate] if rows.replicate else [])]
     columns = tuple(column for column in known if column.name in named)
+    _refuse_size(terms, columns, extra or {}, len(rows))
     codings = codings_of(columns, extra=extra)
     matrix = cell_matrix(terms, codings, columns, rows=len(rows))
     return Gate(rows, columns, codings, matrix, LinearSpace.of(matrix.values))
 
 
+def _refuse_size(
+    terms: Sequence[Term], columns: Sequence[Column], extra: Mapping[str, Codes], rows: int
+) -> None:
+    """Refuse a model that could not be taken apart in reasonable time, before it is built.
+
+    Raises:
+        TooLarge: It has too many columns.
+    """
+    df = {column.name: _most_df(column, extra.get(column.name)) for column in columns}
+    parameters = sum(math.prod(df[name] for name in term.members) for term in terms)
+    if parameters > MOST_PARAMETERS or rows * parameters**2 > _MOST_WORK:
+        widest = max(columns, key=lambda column: df[column.name])
+        raise TooLarge(parameters, widest.name, df[widest.name] + 1, most=MOST_PARAMETERS)
+
+
+def _most_df(column: Column, extra: Codes | None) -> int:
+    """Return how many columns a main effect has at most."""
+    codes = column.present() if extra is None else np.union1d(column.present(), extra)
+    return 1 if column.is_numeric else max(0, len(codes) - 1)
+
+
 def cell_matrix(
     terms: Sequence[Term], codings: Codings, columns: Sequence[Column], *, rows: int
 ) -> ModelMatrix:
-    """Return the model matrix over the distinct cells of some columns, in order of the cells."""
-    _, first = np.unique(cell_keys(columns, rows=rows), return_index=True)
+    """Return the model matrix over the distinct cells of some columns.
+
+    In the order of the cells; in the order of the rows where each row is a cell of its own.
+    """
+    keys = cell_keys(columns, rows=rows)
+    order = np.argsort(keys, kind="stable")
+    first = order[np.diff(keys[order], prepend=-1) != 0]
+    if len(first) == rows:
+        first = np.arange(rows)
     codes = {column.name: column.codes[first] for column in columns}
     return ModelMatrix.of(terms, codings, codes, rows=len(first))
 

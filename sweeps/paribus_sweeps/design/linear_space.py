@@ -19,7 +19,7 @@ from paribus_sweeps.design.table import Flags, Floats
 
 RANK_TOLERANCE = 1e-8  # METHOD 2 (1), times the number of parameters
 ESTIMABLE_TOLERANCE = 1e-7  # METHOD 2 (2)
-_BLOCK_BYTES = 8_000_000  # rows that are reduced at once: a block stays near the cache
+_BLOCK_BYTES = 1_000_000  # rows that are reduced at once: a block stays in the cache
 _CLEAN = 1e-8  # METHOD 2 (3): smaller coefficients of a relation are zero
 _LARGEST_DENOMINATOR = 24
 
@@ -56,10 +56,11 @@ def rank_of(matrix: Floats) -> int:
     if 0 in matrix.shape:
         return 0
     unit, _ = scaled(triangular(matrix))
-    return _kept(np.linalg.svd(unit)[1], matrix.shape[1])
+    return kept(np.linalg.svd(unit)[1], matrix.shape[1])
 
 
-def _kept(singular: Floats, parameters: int) -> int:
+def kept(singular: Floats, parameters: int) -> int:
+    """Return how many singular values of a matrix of unit columns are no rounding."""
     if not singular.size or singular[0] == 0:
         return 0
     return int(np.sum(singular > RANK_TOLERANCE * parameters * singular[0]))
@@ -84,7 +85,7 @@ class LinearSpace:
         columns = matrix.shape[1]
         unit, lengths = scaled(triangular(matrix))
         _, singular, vectors = np.linalg.svd(unit, full_matrices=True)
-        rank = _kept(singular, columns)
+        rank = kept(singular, columns)
         null = vectors[rank:].T / lengths[:, None]
         return cls(rank, np.linalg.qr(null)[0] if null.shape[1] else null)
 

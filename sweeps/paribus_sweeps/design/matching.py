@@ -8,6 +8,7 @@ Source: METHOD 4 (the key of a run: all other factors, the replicate, the declar
 
 from __future__ import annotations
 
+import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -48,10 +49,14 @@ def matched_pairs(
 
     Args:
         factors: Under study; continuous ones have no levels to pair and are left out.
-        runs: Only those that finished with a response are counted.
+        runs: Only those that finished with a finite response are counted.
         blocks: Keys of `Run.blocks` that must be equal too.
     """
-    finished = [run for run in runs if run.is_finished and run.value is not None]
+    finished = [
+        run
+        for run in runs
+        if run.is_finished and run.value is not None and math.isfinite(run.value)
+    ]
     return tuple(
         _count(factor, factors, finished, blocks) for factor in factors if factor.kind == "levels"
     )

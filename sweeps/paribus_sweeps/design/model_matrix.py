@@ -18,6 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from paribus_sweeps.design.table import Codes, Column, Floats
+from paribus_sweeps.errors import NotOnScale
 
 INTERCEPT = "intercept"
 
@@ -68,6 +69,9 @@ class Coding:
             column: What is coded.
             codes: Places of the labels that take part, sorted: observed ones, or those of
                 all candidates.
+
+        Raises:
+            NotOnScale: The logarithm of a number that has none.
         """
         return _numeric(column, codes) if column.is_numeric else _categorical(column, codes)
 
@@ -84,11 +88,15 @@ def _categorical(column: Column, codes: Codes) -> Coding:
 def _numeric(column: Column, codes: Codes) -> Coding:
     scaled = column.transformed()
     held = scaled[codes]
+    if not np.all(np.isfinite(held)):
+        label = column.labels[codes[np.flatnonzero(~np.isfinite(held))[0]]]
+        raise NotOnScale(column.name, label, column.transform)
     low, high = (float(held.min()), float(held.max())) if len(held) else (0.0, 0.0)
-    half = (high - low) / 2
+    half = high / 2 - low / 2  # the difference of two large numbers may be none
     if half == 0:
         return Coding(column.name, np.zeros((len(scaled), 0)), (), half=0.0)
-    values = (scaled - (low + high) / 2) / half
+    with np.errstate(over="ignore"):  # at labels that take no part
+        values = (scaled - (low / 2 + high / 2)) / half
     return Coding(column.name, values[:, None], (column.name,), half=half)
 
 
@@ -135,13 +143,14 @@ class ModelMatrix:
             codes: Column → its code in each row.
             rows: How many rows.
         """
-        blocks, names = [], []
-        for term in terms:
-            blocks.append(_term_values(term, codings, codes, rows))
-            names.append(_term_names(term, codings))
-        ends = list(itertools.accumulate(block.shape[1] for block in blocks))
-        slices = tuple(slice(end - b.shape[1], end) for end, b in zip(ends, blocks, strict=True))
-        return cls(tuple(terms), np.hstack(blocks), slices, tuple(itertools.chain(*names)))
+        names = [_term_names(term, codings) for term in terms]
+        ends = list(itertools.accumulate(len(found) for found in names))
+        starts = [0, *ends[:-1]]
+        slices = tuple(slice(start, end) for start, end in zip(starts, ends, strict=True))
+        values = np.empty((rows, ends[-1]))
+        for term, part in zip(terms, slices, strict=True):
+            values[:, part] = _term_values(term, codings, codes, rows)
+        return cls(tuple(terms), values, slices, tuple(itertools.chain(*names)))
 
     @property
     def parameters(self) -> int:
@@ -163,8 +172,11 @@ class ModelMatrix:
 
 
 def _term_values(term: Term, codings: Codings, codes: Mapping[str, Codes], rows: int) -> Floats:
-    made = np.ones((rows, 1))
-    for name in term.members:
+    if not term.members:
+        return np.ones((rows, 1))
+    first, *others = term.members
+    made = codings[first].rows[codes[first]]
+    for name in others:
         part = codings[name].rows[codes[name]]
         made = (made[:, :, None] * part[:, None, :]).reshape(rows, -1)
     return made

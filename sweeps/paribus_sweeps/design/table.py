@@ -34,6 +34,8 @@ _TRANSFORMS: Mapping[Transform, Callable[[Floats], Floats]] = {
     "log2": np.log2,
     "log10": np.log10,
 }
+LARGEST, SMALLEST = 1e140, 1e-140
+"""Of a response's size: a larger one cannot be squared and is no value, a smaller one is 0."""
 _LARGEST_KEY = 2**62  # of a mixed-radix cell key; beyond it, keys are folded by `unique`
 
 
@@ -80,14 +82,15 @@ class Column:
         return len(self.codes) > 0 and bool(np.any(self.codes != self.codes[0]))
 
     def transformed(self) -> Floats:
-        """Return `numbers` on the scale of the model.
+        """Return `numbers` on the scale of the model; NaN or infinite where it has no place.
 
         Raises:
             ValueError: The column has labels that are no numbers.
         """
         if self.numbers is None:
             raise ValueError(f"{self.name}: not every level is a number")
-        return _TRANSFORMS[self.transform](np.asarray(self.numbers, np.float64))
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return _TRANSFORMS[self.transform](np.asarray(self.numbers, np.float64))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -141,7 +144,7 @@ class Table:
                 for name in names
                 if any(name in run.blocks for run in rows)
             ]
-        values = np.array([_number(run.value) for run in rows], float)
+        values = _usable(np.array([_number(run.value) for run in rows], float))
         usable = np.isfinite(values) & np.array([run.is_finished for run in rows], bool)
         return cls(
             ids=tuple(run.id for run in rows),
@@ -200,6 +203,11 @@ class Table:
             reasons=tuple(self.reasons[i] for i in places),
         )
 
+    def without(self, names: Iterable[str]) -> Table:
+        """Return the table without some of its columns."""
+        left_out = set(names)
+        return replace(self, columns=tuple(c for c in self.columns if c.name not in left_out))
+
     def finished(self) -> Table:
         """Return the usable rows only."""
         usable = self.usable
@@ -208,10 +216,10 @@ class Table:
     def with_values(self, values: Floats) -> Table:
         """Return the same runs with another response; rows that are not finite are unusable."""
         reasons = tuple(
-            reason or ("" if math.isfinite(value) else f"the response is {value}")
+            reason or _what_is_wrong(float(value))
             for reason, value in zip(self.reasons, values, strict=True)
         )
-        return replace(self, values=np.where(np.isfinite(values), values, np.nan), reasons=reasons)
+        return replace(self, values=_usable(values), reasons=reasons)
 
     def averaged(self) -> Table:
         """Return one row for each (setting, block, replicate): the mean of its usable runs.
@@ -265,7 +273,19 @@ def _why_not(run: Run) -> str:
         return f"{run.state}: {run.reason}" if run.reason else run.state
     if run.value is None:
         return run.value_note or "the response was not logged"
-    return f"the response is {run.value}"
+    return _what_is_wrong(float(run.value))
+
+
+def _what_is_wrong(value: float) -> str:
+    if not math.isfinite(value):
+        return f"the response is {value}"
+    return f"the response is {value:g}: too large to be squared" if abs(value) > LARGEST else ""
+
+
+def _usable(values: Floats) -> Floats:
+    """Return NaN for what is no value, and 0 for what is too small to be squared."""
+    sizes = np.abs(values)
+    return np.where(sizes <= LARGEST, np.where(sizes < SMALLEST, 0.0, values), np.nan)
 
 
 def _factor_column(
