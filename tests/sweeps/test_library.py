@@ -7,6 +7,7 @@ import pytest
 
 import paribus_sweeps
 from paribus_sweeps import library
+from paribus_sweeps.design.fractional import fraction_of
 from paribus_sweeps.design.grids import expand
 from paribus_sweeps.design.price import price
 from paribus_sweeps.errors import UnknownSweepName
@@ -90,6 +91,26 @@ class TestStory:
 
         assert spec.design is not None
         assert [f.name for f in spec.design.factors] == ["num_train_epochs", "learning_rate"]
+
+
+class TestScreening:
+    def test_interactions_of_the_learning_rate_fall_on_no_main_effect_but_weight_decay(
+        self,
+    ) -> None:
+        spec = spec_of("screening-five-factors")
+        assert spec.design is not None
+        rate, decay = "learning_rate", "weight_decay"
+
+        chains = fraction_of(spec.design).chains()
+
+        mixed = {
+            chain.word.factors[0]
+            for chain in chains
+            for word in chain.aliased
+            if len(chain.word.factors) == 1 and rate in word.factors and decay not in word.factors
+        }
+        assert mixed == {decay}
+        assert len(expand(spec)) == 16
 
 
 class TestReadme:

@@ -10,10 +10,11 @@ from __future__ import annotations
 import itertools
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from paribus_sweeps.design import fractional, plackett_burman
 from paribus_sweeps.design.search_space import (
     draw,
     drawn_setting,
@@ -24,7 +25,9 @@ from paribus_sweeps.design.search_space import (
 from paribus_sweeps.errors import EndlessSearch, InvalidSpec, Problem, TooManyTrials, pointer
 from paribus_sweeps.factors import Factor
 from paribus_sweeps.spec import Design, SweepSpec
+from paribus_sweeps.spec.design_types import TWO_LEVEL_TYPES
 
+_WHOLE = (*TWO_LEVEL_TYPES, "d_optimal")  # nothing may be taken out of these
 _MOST_PROBLEMS = 20
 _MOST_BYTES = 100_000_000  # of all trials' values, as JSON
 
@@ -69,8 +72,9 @@ def expand(spec: SweepSpec, *, limit: int | None = None) -> tuple[Trial, ...]:
 
     Raises:
         TooManyTrials: More than `limit` (default `spec.max_trials`).
-        InvalidSpec: `forbid` leaves nothing, the program's schema refuses a trial, or all trials
-            together would hold more than is reasonable.
+        InvalidSpec: `forbid` leaves nothing or tears a fraction, the program's schema refuses a
+            trial, or all trials together would hold more than is reasonable.
+        NotOffered: No known fraction is as small or has the resolution that was asked for.
         EndlessSearch: A random search without `run_cap`.
     """
     if spec.method == "random":
@@ -131,21 +135,55 @@ def drawn_trial(spec: SweepSpec, index: int, seed: int | str) -> Trial:
     return Trial(index, drawn_setting(spec, args), {}, args)
 
 
+def added_trials(
+    spec: SweepSpec,
+    wanted: Iterable[tuple[Mapping[str, str], Mapping[str, Any]]],
+    *,
+    first: int,
+) -> tuple[Trial, ...]:
+    """Return trials beside those that `spec` has: any of its levels, under any replicate.
+
+    Args:
+        spec: A design or a grid.
+        wanted: (factor → label, replicate) of each.
+        first: Number of the first of them.
+
+    Raises:
+        KeyError: A factor has no such level.
+        InvalidSpec: The program's schema refuses a trial.
+    """
+    factors = factors_of(spec)
+    trials = tuple(
+        Trial(number, dict(setting), dict(replicate), _args(spec, factors, setting, replicate))
+        for number, (setting, replicate) in enumerate(wanted, first)
+    )
+    _check(spec, trials)
+    return trials
+
+
 def _setting_count(spec: SweepSpec, limit: int, replicates: int) -> int:
-    factors = spec.design.factors if spec.design else ()
     if spec.design is None:
         return math.prod(level_count(parameter) or 1 for parameter in spec.parameters)
-    if spec.design.type == "settings":
-        before = len(spec.design.settings)
-    elif spec.design.type == "one_factor_at_a_time":
-        before = 1 + sum(len(factor.levels) - 1 for factor in factors)
-    else:
-        before = math.prod(len(factor.levels) for factor in factors)
-    if not spec.design.forbid:
+    before = _declared_count(spec.design)
+    if not spec.design.forbid or spec.design.type in _WHOLE:
         return before
     if before * replicates > 100 * limit:  # looking through them would take longer than seconds
         raise TooManyTrials(before * replicates, limit, pointer="/design")
     return sum(1 for _ in _settings(spec.design))
+
+
+def _declared_count(design: Design) -> int:
+    """How many settings a design has before `forbid`."""
+    if design.type == "settings":
+        return len(design.settings)
+    if design.type == "one_factor_at_a_time":
+        return 1 + sum(len(factor.levels) - 1 for factor in design.factors)
+    if design.type == "fractional_factorial":
+        return fractional.settings_count(design)
+    if design.type in ("plackett_burman", "d_optimal"):
+        assert design.runs is not None  # it is read, or chosen for the writer
+        return design.runs
+    return math.prod(len(factor.levels) for factor in design.factors)
 
 
 def _replicate_count(spec: SweepSpec) -> int:
@@ -168,6 +206,16 @@ def _settings(design: Design) -> Iterator[Mapping[str, str]]:
     for setting in _all_settings(design):
         if not any(_is_forbidden(setting, entry) for entry in design.forbid):
             yield setting
+        elif design.type in _WHOLE:
+            _refuse_torn(design, setting)
+
+
+def _refuse_torn(design: Design, setting: Mapping[str, str]) -> None:
+    """Say that `forbid` takes a setting out of a design that is balanced only as a whole."""
+    shown = ", ".join(f"{name}={label}" for name, label in setting.items())
+    message = f"forbid leaves out a setting of this {design.type} design: {shown}"
+    hint = "without it the effects are no longer balanced; d_optimal plans around forbid"
+    raise InvalidSpec([Problem("/design/forbid", "conflict", message, hint)])
 
 
 def _all_settings(design: Design) -> Iterator[Mapping[str, str]]:
@@ -175,7 +223,19 @@ def _all_settings(design: Design) -> Iterator[Mapping[str, str]]:
         return iter(design.settings)
     if design.type == "one_factor_at_a_time":
         return _one_at_a_time(design.factors)
+    if design.type == "fractional_factorial":
+        return fractional.fraction_of(design).settings(design.factors)
+    if design.type == "plackett_burman":
+        return plackett_burman.settings(design)
+    if design.type == "d_optimal":
+        return _d_optimal(design)
     return _product(design.factors)
+
+
+def _d_optimal(design: Design) -> Iterator[Mapping[str, str]]:
+    from paribus_sweeps.design import d_optimal
+
+    return d_optimal.settings(design)
 
 
 def _is_forbidden(setting: Mapping[str, str], entry: Mapping[str, frozenset[str]]) -> bool:

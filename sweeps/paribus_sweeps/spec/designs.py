@@ -5,15 +5,21 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import combinations
 from typing import Any
 
 from paribus_sweeps.errors import Problem, did_you_mean
 from paribus_sweeps.factors import Factor, Level, level_label
+from paribus_sweeps.spec.design_types import (
+    KEYS_OF_TYPES,
+    TYPES,
+    Generator,
+    Model,
+    read_type_keys,
+)
 from paribus_sweeps.spec.intake import Intake, at
 from paribus_sweeps.spec.reading import Keys, shown
 
-TYPES = ("one_factor_at_a_time", "full_factorial", "settings")
-TYPES_TO_COME = ("fractional_factorial", "plackett_burman", "d_optimal")
 BLOCKS = ("gpu_name", "host", "software", "wave")
 DEFAULT_BLOCKS = ("gpu_name",)
 # The closed list of curve features a response may name (METHOD 9); computing them is analysis.
@@ -28,15 +34,15 @@ FEATURES = (
     "rise_after_minimum",
     "rate",
 )
-_KEYS = (
+KEYS = (
     "type",
     "factors",
-    "settings",
     "forbid",
     "replicates",
     "blocks",
     "responses",
     "smallest_effect",
+    *KEYS_OF_TYPES,
 )
 _FACTOR_KEYS = ("baseline", "levels")
 _FEATURE_OF_KEY = re.compile(r"\s*([A-Za-z_]\w*)\(([^()]+)\)\s*")
@@ -58,6 +64,26 @@ class Design:
     responses: tuple[str, ...] = ()
     smallest_effect: float | None = None
     """In the response's own unit: below it, a difference does not matter (METHOD 8.1)."""
+    resolution: int | None = None
+    """Of type "fractional_factorial", which has one of the three: what it must at least have."""
+    fraction: int | None = None
+    """Of type "fractional_factorial": 4 for a quarter of all settings."""
+    generators: tuple[Generator, ...] = ()
+    """Of type "fractional_factorial"."""
+    runs: int | None = None
+    """Of types "plackett_burman" and "d_optimal": how many settings."""
+    model: Model = "main_effects"
+    """Of type "d_optimal": what its runs must be able to estimate."""
+    interactions: tuple[tuple[str, str], ...] = ()
+    """Of type "d_optimal": those that must be estimable beside the main effects."""
+    keep_baseline: bool = False
+    """Of type "d_optimal": the setting of all baselines is one of its runs."""
+
+    def interactions_of_model(self) -> tuple[tuple[str, str], ...]:
+        """Pairs of factors, in declared order, that the model of a "d_optimal" design has."""
+        if self.model == "main_effects":
+            return self.interactions
+        return tuple(combinations((factor.name for factor in self.factors), 2))
 
 
 def read_design(
@@ -73,7 +99,7 @@ def read_design(
     """
     before = len(intake.problems)
     keys = Keys(mapping, where, intake.problems)
-    keys.refuse_others(_KEYS, "key of a design")
+    keys.refuse_others(KEYS, "key of a design")
     design_type = _read_type(keys)
     owners = dict(fixed)
     factors = tuple(_read_factors(keys, intake, owners))
@@ -91,19 +117,15 @@ def read_design(
         blocks=_read_blocks(keys),
         responses=tuple(_read_responses(keys)),
         smallest_effect=_read_smallest_effect(keys),
+        **read_type_keys(keys, design_type, factors, intake),
     )
     return design if len(intake.problems) == before else None
 
 
 def _read_type(keys: Keys) -> str | None:
-    if keys.mapping.get("type") in TYPES_TO_COME:
-        message = f"design type {keys.mapping['type']} is not offered yet"
-        keys.refuse("not_offered", message, "type", hint=f"offered: {', '.join(TYPES)}")
-    elif keys.mapping.get("type") is None:
+    if keys.mapping.get("type") is None:
         keys.refuse("missing", f"a design needs a type: {', '.join(TYPES)}", "type")
-    else:
-        return keys.choice("type", TYPES)
-    return None
+    return keys.choice("type", TYPES)
 
 
 def _read_factors(keys: Keys, intake: Intake, owners: dict[str, str]) -> Iterator[Factor]:
@@ -298,9 +320,6 @@ def _read_settings(
     keys: Keys, factors: tuple[Factor, ...], design_type: str
 ) -> tuple[Mapping[str, str], ...]:
     if design_type != "settings":
-        if "settings" in keys.mapping:
-            message = f"a {design_type} design makes its settings itself"
-            keys.refuse("conflict", message, "settings", hint="type: settings lists them")
         return ()
     given = keys.list_at("settings")
     if not given:

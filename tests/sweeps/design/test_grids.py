@@ -146,14 +146,14 @@ class TestDottedKeys:
 class TestLimits:
     def test_a_million_trials_are_refused_with_the_number_and_not_built(self) -> None:
         thousand = {"min": 1, "max": 1000}
-        started = time.monotonic()
+        started = time.process_time()
 
         with pytest.raises(TooManyTrials) as caught:
             expand(grid(a=thousand, b=thousand))
 
         assert caught.value.count == 1_000_000
         assert "1,000,000 trials; the limit is 10,000" in str(caught.value)
-        assert time.monotonic() - started < 1
+        assert time.process_time() - started < 1
 
     def test_a_range_without_end_is_counted_by_arithmetic(self) -> None:
         with pytest.raises(TooManyTrials) as caught:
@@ -224,12 +224,12 @@ class TestLimits:
     def test_many_trials_of_many_values_are_refused_and_not_built(self) -> None:
         factors = {f"f{i}": {"baseline": 0, "levels": [0, 1, 2, 3]} for i in range(3000)}
         design = {"type": "one_factor_at_a_time", "factors": factors}
-        started = time.monotonic()
+        started = time.process_time()
 
         with pytest.raises(InvalidSpec, match=r"/design: .* MB of values .* the limit is 100 MB"):
             expand(SweepSpec.from_config({"design": design}))
 
-        assert time.monotonic() - started < 2
+        assert time.process_time() - started < 2
 
     def test_one_large_value_counts_once_for_each_trial(self) -> None:
         large = {"value": "x" * 900_000}

@@ -4,11 +4,13 @@ from typing import Any
 
 import pytest
 
-from paribus_sweeps.errors import InvalidSpec, NotOffered
+from paribus_sweeps.errors import InvalidSpec
 from paribus_sweeps.spec import Design, SweepSpec
+from paribus_sweeps.spec.design_types import TYPES
 
 BATCH = {"baseline": 8, "levels": [8, 64]}
 RATIO = {"baseline": "1:1", "levels": ["1:1", "4:1"]}
+THREE = {name: {"levels": [0, 1]} for name in ("x", "y", "z")}
 CADENCE = {
     "baseline": "coarse",
     "levels": {
@@ -132,10 +134,13 @@ class TestOneKeyOnePlace:
 
 
 class TestTypes:
-    @pytest.mark.parametrize("name", ["fractional_factorial", "plackett_burman", "d_optimal"])
-    def test_designs_to_come_are_refused_by_name(self, name: str) -> None:
-        with pytest.raises(NotOffered, match=f"design type {name} is not offered yet"):
-            read(name)
+    @pytest.mark.parametrize("name", TYPES)
+    def test_every_type_that_is_named_is_read(self, name: str) -> None:
+        own = {"settings": {"settings": [{}]}, "d_optimal": {"runs": 3}}
+        own["fractional_factorial"] = {"fraction": "1/2", "factors": THREE}
+        own["plackett_burman"] = {"factors": THREE}
+
+        assert read(name, **own.get(name, {})).type == name
 
     def test_an_unknown_type_names_the_nearest(self) -> None:
         assert "did you mean 'full_factorial'?" in refused("full_factorail")
