@@ -18,21 +18,11 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from paribus_sweeps.analysis.best_runs import Goal
-from paribus_sweeps.errors import SweepError, did_you_mean
+from paribus_sweeps.errors import InvalidResponse, did_you_mean
 from paribus_sweeps.spec.designs import FEATURES
 
 _CALL = re.compile(r"([A-Za-z_]\w*)\((.*)\)", re.DOTALL)
 _KEYS_UNIT = "the key's unit"
-
-
-class InvalidResponse(SweepError):
-    """A text that is no response; `text` is what was asked, `hint` what to do instead."""
-
-    def __init__(self, text: str, problem: str, *, hint: str) -> None:
-        super().__init__(f"{problem}; {hint}")
-        self.text = text
-        self.problem = problem
-        self.hint = hint
 
 
 @dataclass(frozen=True, slots=True)
