@@ -5,6 +5,9 @@ BIN := $(VENV)/bin
 # 2 workers: each test process may hold a torch and a service
 WORKERS ?= 2
 
+# threads of a small decomposition wait for one another on busy cores (docs/decisions/0015)
+export OPENBLAS_NUM_THREADS ?= 1
+
 .DEFAULT_GOAL := help
 .PHONY: help install demo test test-deps test-all check format docs bench up clean
 
