@@ -33,6 +33,7 @@ from paribus_sweeps.design.follow_ups import follow_ups
 from paribus_sweeps.design.proposals import FollowUps
 from paribus_sweeps.errors import UnknownKind
 
+_WITH_PAIRS = ("contrasts", "report")  # kinds that show what is drawn at random
 MOST_LISTED = 1_000  # runs by id in one answer; beyond it they are counted
 
 
@@ -51,15 +52,16 @@ def answer(kind: str, case: Case, *, also: Sequence[Case] = ()) -> dict[str, Any
     """
     if kind not in KINDS:
         raise UnknownKind(kind, tuple(KINDS))
-    asked = Asked(case, tuple(also))
+    asked = Asked(case, tuple(also), resample=kind in _WITH_PAIRS)
     return {"kind": kind, **asked.envelope(), **KINDS[kind](asked)}
 
 
 class Asked:
     """One case, and what its kinds of answer share."""
 
-    def __init__(self, case: Case, also: tuple[Case, ...] = ()) -> None:
+    def __init__(self, case: Case, also: tuple[Case, ...] = (), *, resample: bool = True) -> None:
         self.case = case
+        self.resample = resample
         self.also = also
 
     @property
@@ -70,12 +72,14 @@ class Asked:
     @cached_property
     def judged(self) -> Judged:
         """The verdicts, with pairs and model behind them."""
-        return judge(self.case.table, self.question)
+        return judge(self.case.table, self.question, resample=self.resample)
 
     @cached_property
     def responses(self) -> tuple[ResponseRow, ...]:
         """The verdicts of all responses, side by side."""
-        others = {c.question.response: judge(c.table, c.question) for c in self.also}
+        others = {
+            c.question.response: judge(c.table, c.question, resample=False) for c in self.also
+        }
         return across_responses({self.question.response: self.judged, **others})
 
     @property

@@ -154,6 +154,7 @@ def matched_contrasts(
     seed: str,
     against_baseline: bool | None = None,
     level: float = 0.95,
+    resample: bool = True,
 ) -> tuple[MatchedContrast, ...]:
     """Compare the levels of a factor over runs that agree in everything else.
 
@@ -166,6 +167,8 @@ def matched_contrasts(
         seed: Text that random draws are made from (METHOD 13).
         against_baseline: Which levels are compared: see `effects.contrast_pairs`.
         level: Of the intervals.
+        resample: False leaves out what draws at random (bootstrap, random sign flips): no
+            verdict rests on it, and it takes most of the time.
 
     Raises:
         KeyError: The table has no such factor.
@@ -175,18 +178,20 @@ def matched_contrasts(
         return ()
     rows = table.averaged()
     compared, _ = contrast_pairs(rows.column(factor), against_baseline)
-    matching = _Matching(table, rows, factor)
+    matching = _Matching(table, rows, factor, resample=resample)
     return tuple(matching.contrast(low, high, seed=seed, level=level) for low, high in compared)
 
 
 class _Matching:
     """The finished runs of a table by everything but one factor."""
 
-    def __init__(self, table: Table, rows: Table, factor: str) -> None:
+    def __init__(self, table: Table, rows: Table, factor: str, *, resample: bool) -> None:
         self.table = table
         self.rows = rows
+        self.resample = resample
         self.column = rows.column(factor)
         self.others = [c for c in (*rows.factors, *rows.blocks) if c.name != factor]
+        self.told = [c for c in self.others if c.varies]
         seeds = [rows.replicate] if rows.replicate else []
         keys = cell_keys([*self.others, *seeds], rows=len(rows))
         _, self.group = np.unique(keys, return_inverse=True)
@@ -200,6 +205,11 @@ class _Matching:
             1
         ]
         return found
+
+    @cached_property
+    def first_of_context(self) -> Codes:
+        """(contexts,): the first row of each."""
+        return np.unique(self.context, return_index=True)[1]
 
     def places(self, label: str) -> Codes:
         """Return for each group its row at this level, (groups,), -1 where there is none."""
@@ -231,7 +241,7 @@ class _Matching:
             seed=f"{seed}|{self.column.name}|{low}|{high}",
             level=level,
             magnitude=float(np.max(np.abs([y_low, y_high]), initial=0.0)),
-            resample=len(both) <= _MOST_RESAMPLED,
+            resample=self.resample and len(both) <= _MOST_RESAMPLED,
         )
         lost = self._lost(low, high)
         unpaired = self._unpaired(low, high, level) if not len(both) else None
@@ -268,8 +278,8 @@ class _Matching:
         )
 
     def _described(self, context: int) -> dict[str, str]:
-        row = int(np.argmax(self.context == context))
-        return {c.name: c.labels[c.codes[row]] for c in self.others if c.varies}
+        row = int(self.first_of_context[context])
+        return {c.name: c.labels[c.codes[row]] for c in self.told}
 
     def _depends_on(
         self, summary: PairedSummary, low_rows: Codes, differences: Floats
@@ -278,9 +288,7 @@ class _Matching:
         if not summary.heterogeneity.depends_on_context:
             return None
         shares = {
-            column.name: _between(column.codes[low_rows], differences)
-            for column in self.others
-            if column.varies
+            column.name: _between(column.codes[low_rows], differences) for column in self.told
         }
         return max(shares, key=lambda name: shares[name], default=None)
 

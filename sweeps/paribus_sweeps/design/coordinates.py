@@ -15,6 +15,7 @@ from dataclasses import replace
 import numpy as np
 
 from paribus_sweeps.design.augmentation import Augmentation, improved_set
+from paribus_sweeps.design.exchange import MOST_WORK
 from paribus_sweeps.design.planning import MOST_NUMBERS, Plan
 from paribus_sweeps.design.preference import TieBreak
 from paribus_sweeps.design.table import Codes
@@ -39,7 +40,7 @@ def coordinate_exchange(
     """
     found = plan.smallest(cells, TieBreak.of(plan, cells, factors))
     chosen, value = cells[list(found.chosen)], found.objective or 0.0
-    for _ in range(_MOST_ROUNDS if found.k == found.closable else 0):
+    for _ in range(_rounds(plan, found)):
         better = _exchanged(plan, chosen)
         if better is None or better[1] <= value + _EQUAL * max(1.0, abs(value)):
             break
@@ -52,6 +53,14 @@ def coordinate_exchange(
         )
     proven = found.k == found.closable == found.open
     return replace(found, is_smallest=proven, is_best=False, counted_all=False), cells
+
+
+def _rounds(plan: Plan, found: Augmentation) -> int:
+    """How many rounds there is time for: none where a set of very many runs has to be found."""
+    if found.k != found.closable:
+        return 0
+    moves = sum(len(factor.labels) - 1 for factor in plan.grid.factors)
+    return min(_MOST_ROUNDS, MOST_WORK // max(1, found.k**3 * moves))
 
 
 def _exchanged(plan: Plan, chosen: Codes) -> tuple[Codes, float] | None:

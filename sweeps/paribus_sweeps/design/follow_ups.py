@@ -57,6 +57,7 @@ from paribus_sweeps.design.seeds import seeded
 from paribus_sweeps.design.table import Codes, Table
 
 _MOST_PARAMETERS = 300  # of a model whose relations are looked up for a sentence: a second
+MOST_OPEN = 150  # directions; beyond it a set is found in minutes, and nobody runs it as it is
 _NOTHING = Augmentation((), None, 0, 0, True, True, 1, True, (), 0)
 
 
@@ -105,12 +106,48 @@ def follow_ups(
         table,
         Request(factors, interactions, candidates, forbidden, allow_crashed, blocks, new_wave),
     )
+    if plan.asked and plan.left(plan.coming) > MOST_OPEN:
+        return _too_many(plan, plan.left(plan.coming))
     found, cells = _searched(plan)
     prospect = Prospect(plan, found.never, hours_per_run)
     answer = _answer(prospect, found, cells, Spread(sd, df), seeds)
     if budget is None or found.k <= budget:
         return answer
     return replace(answer, within_budget=_within(prospect, cells, budget))
+
+
+def _too_many(plan: Plan, left: int) -> FollowUps:
+    """Say how many runs it takes at least, and leave open which."""
+    why = f"Fewer cannot: {left} directions are open and each run closes at most one."
+    return FollowUps(
+        asked=tuple(term.name for term in plan.asked),
+        is_whole_model=plan.is_whole,
+        sentence=(
+            f"At least {left} more runs would be needed. {why} Which ones is looked for up to "
+            f"{MOST_OPEN}: ask about fewer factors (factors=)."
+        ),
+        runs=(),
+        why_no_fewer=why,
+        open_directions=left,
+        is_smallest=False,
+        is_best=False,
+        objective=None,
+        equally_good=EquallyGood(0, False, ()),
+        residual_df=(_df(plan.before), _df(plan.before)),
+        terms=(),
+        contrasts=(),
+        spread_note="No set of runs was looked for.",
+        impossible=(),
+        open_trials=None,
+        pairs=None,
+        finish=None,
+        fold_overs=(),
+        seeds=None,
+        within_budget=None,
+        hours=None,
+        cost_note="No set of runs was looked for.",
+        notes=(),
+    )
 
 
 def _searched(plan: Plan) -> tuple[Augmentation, Codes]:

@@ -126,7 +126,7 @@ class Plan:
             codings_of([c for c in counted.columns if c.name in extra], extra=extra),
         )
 
-    @property
+    @cached_property
     def names(self) -> tuple[str, ...]:
         """What the columns of a cell are."""
         columns = [*self.grid.factors, *self.grid.blocks, *([self.wave] if self.wave else [])]

@@ -18,6 +18,7 @@ import numpy as np
 from paribus_sweeps.design.planning import Plan
 from paribus_sweeps.design.table import Codes, Column, Table, cell_keys
 
+_MOST_FACTORS = 50  # open ones whose pairs break ties; each is held against all other columns
 _MOST_PARTNERS = 12  # runs of a set among which pairs are looked for
 
 
@@ -53,6 +54,7 @@ class TieBreak:
             cells: (candidates, columns).
             factors: Names of those whose effects are open.
         """
+        factors = factors[:_MOST_FACTORS]
         looked = [_paired(plan, cells, name) for name in factors]
         none = np.zeros((0, len(cells)), np.int64)
         return cls(

@@ -17,7 +17,7 @@ from paribus_sweeps.design.model_matrix import Term
 from paribus_sweeps.design.proposals import FollowUps, ProposedRun
 from paribus_sweeps.design.table import Table
 from paribus_sweeps.errors import UnknownName
-from paribus_sweeps.factors import Factor
+from paribus_sweeps.factors import Factor, Level
 from paribus_sweeps.runs import Run
 from tests.sweeps.design.follow_up_cases import (
     BATCH,
@@ -462,3 +462,24 @@ def test_factors_of_one_name_are_one_question() -> None:
 
 def test_cadence_alone() -> None:
     assert follow_ups(table("coarse", factors=(CADENCE,))).k == 1
+
+
+class TestVeryManyFactors:
+    def test_the_least_number_is_told_and_no_set(self) -> None:
+        """400 factors of two levels in 40 runs: 401 parameters, rank 40 at most."""
+        rng = np.random.default_rng(5)
+        held = rng.integers(0, 2, (40, 400))
+        factors = [
+            Factor(f"f{at}", (f"f{at}",), (Level("a", {}), Level("b", {}))) for at in range(400)
+        ]
+        runs = [
+            Run(f"r{row:02d}", {f"f{at}": "ab"[held[row, at]] for at in range(400)}, 1.0 * row)
+            for row in range(40)
+        ]
+
+        found = follow_ups(Table.from_runs(runs, factors))
+
+        assert found.open_directions == 401 - 40
+        assert found.sentence.startswith("At least 361 more runs would be needed. Fewer cannot:")
+        assert found.as_dict()["runs"] == []
+        assert not found.is_smallest
