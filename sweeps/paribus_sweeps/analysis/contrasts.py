@@ -237,7 +237,7 @@ class _Matching:
         contexts = self.context[at[0]] if len(both) else np.zeros(0, np.int64)
         summary = paired.paired_summary(
             y_high - y_low,
-            contexts,
+            np.unique(contexts, return_inverse=True)[1],  # places in `contexts` of the answer
             seed=f"{seed}|{self.column.name}|{low}|{high}",
             level=level,
             magnitude=float(np.max(np.abs([y_low, y_high]), initial=0.0)),

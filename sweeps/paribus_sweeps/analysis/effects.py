@@ -325,7 +325,7 @@ class _Tests:
             estimate=estimate,
             variance_factor=factor_of_variance,
             runs=len(self.fitted.table),
-            cells=len(found.matrix.values),
+            cells=self.fitted.settings,
         )
         if self.sd is None:
             return replace(empty, note=self.why_none)

@@ -20,7 +20,7 @@ import numpy as np
 from paribus_sweeps.analysis.least_squares import LeastSquares, Solution
 from paribus_sweeps.design.estimability import Gate, gate
 from paribus_sweeps.design.model_matrix import Term, main_effects, two_factor_interactions
-from paribus_sweeps.design.table import Column, Flags, Floats, Table
+from paribus_sweeps.design.table import Column, Flags, Floats, Table, cell_keys
 from paribus_sweeps.errors import NoSuchInteraction
 
 Interactions = Literal["auto", "none", "all"] | Sequence[tuple[str, str]]
@@ -59,6 +59,12 @@ class Fitted:
     def solution(self) -> Solution:
         """All terms fitted at once."""
         return self.squares.solve(rank=self.gate.rank)
+
+    @cached_property
+    def settings(self) -> int:
+        """How many distinct settings, on blocks, have run: seeds are not told apart."""
+        columns = [*self.table.blocks, *self.table.factors]
+        return len(np.unique(cell_keys(columns, rows=len(self.table))))
 
     @property
     def interactions(self) -> tuple[Term, ...]:

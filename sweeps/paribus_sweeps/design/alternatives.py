@@ -42,9 +42,10 @@ def pair_restoring(prospect: Prospect, factors: Sequence[str]) -> Alternative | 
     found = alternative(prospect, cells, made.replicates, purposes)
     gains = ", ".join(f"`{name}` {count}" for name, count in found.pairs.items() if count)
     what = "differs from a finished run" if len(cells) == 1 else "differ from finished runs"
+    runs = _described(prospect, found)
     return saying(
         found,
-        f"{counted(len(cells), 'run')} that {what} in one factor alone: {_described(found)}. "
+        f"{counted(len(cells), 'run')} that {what} in one factor alone: {runs}. "
         f"Matched pairs gained: {gains}.",
     )
 
@@ -85,7 +86,8 @@ def _finished(prospect: Prospect, cells: Codes) -> Alternative:
     found = alternative(prospect, cells, _own_replicates(prospect, cells), purpose)
     ids = [run for proposed in found.runs for run in proposed.again]
     elsewhere = _elsewhere(prospect, found)
-    what = f"Finishing {quoted(ids)} would be enough: {named_runs(found.runs)}."
+    names = [prospect.plan.everything.called(run) for run in ids]
+    what = f"Finishing {quoted(names)} would be enough: {named_runs(found.runs)}."
     return saying(found, f"{what}{elsewhere}")
 
 
@@ -113,7 +115,8 @@ def _elsewhere(prospect: Prospect, found: Alternative) -> str:
             before = {column.labels[column.codes[table.ids.index(i)]] for i in run.again}
             others = sorted(before - {label, UNSET})
             if others:
-                said.append(f" {quoted(run.again)} ran on {', '.join(others)} before.")
+                names = [table.called(i) for i in run.again]
+                said.append(f" {quoted(names)} ran on {', '.join(others)} before.")
     return "".join(dict.fromkeys(said))
 
 
@@ -170,6 +173,7 @@ def saying(found: Alternative, sentence: str) -> Alternative:
     return replace(found, sentence=f"{sentence}{enough} {df_left(found.residual_df)}")
 
 
-def _described(found: Alternative) -> str:
-    again = sorted({run for proposed in found.runs for run in proposed.again})
+def _described(prospect: Prospect, found: Alternative) -> str:
+    ids = sorted({run for proposed in found.runs for run in proposed.again})
+    again = [prospect.plan.everything.called(run) for run in ids]
     return named_runs(found.runs) + (f" (again: {quoted(again)})" if again else "")

@@ -40,17 +40,22 @@ class MissingRun:
     """Factor → label."""
     where: tuple[Mapping[str, str], ...] = ()
     """Blocks on which it would have to run: one of these; empty where that does not matter."""
+    name: str = ""
+    """What people call it."""
 
     @property
     def text(self) -> str:
         """The run in a sentence: `r4 (interrupted) on gpu_name A100`."""
         places = [" and ".join(f"{k} {v}" for k, v in place.items()) for place in self.where]
-        return f"{self.id} ({self.reason})" + (f" on {' or '.join(places)}" if places else "")
+        return f"{self.name or self.id} ({self.reason})" + (
+            f" on {' or '.join(places)}" if places else ""
+        )
 
     def as_dict(self) -> dict[str, Any]:
         """Return it as plain JSON."""
         return {
             "id": self.id,
+            "name": self.name or self.id,
             "state": self.state,
             "reason": self.reason,
             "setting": dict(self.setting),
@@ -274,6 +279,7 @@ class _Search:
             reason=missing.reasons[row] or missing.states[row],
             setting={c.name: c.labels[c.codes[row]] for c in missing.factors},
             where=() if is_free else tuple(fitting),
+            name=missing.called(missing.ids[row]),
         )
 
 

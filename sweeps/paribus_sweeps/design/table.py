@@ -11,8 +11,9 @@ Source: METHOD 0 (what a run is), 12 (codes), 13 (order, missing keys, equal val
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -107,6 +108,8 @@ class Table:
     states: tuple[str, ...]
     reasons: tuple[str, ...]
     """Why a row has no usable value, for people; "" for those that have one."""
+    names: Mapping[str, str] = field(default_factory=dict)
+    """Id → what people call the run, where that is not its id."""
     repeats: int = 0
     """Rows that were averaged into another: further runs of one (setting, replicate)."""
 
@@ -155,6 +158,7 @@ class Table:
             reasons=tuple(
                 "" if ok else _why_not(run) for ok, run in zip(usable, rows, strict=True)
             ),
+            names=_names(rows),
         )
 
     def __len__(self) -> int:
@@ -189,6 +193,10 @@ class Table:
             if column.name == name:
                 return column
         raise KeyError(name)
+
+    def called(self, run_id: str) -> str:
+        """What people call a run; its id where nobody gave it a name."""
+        return self.names.get(run_id, run_id)
 
     def take(self, rows: Flags | Codes) -> Table:
         """Return these rows only."""
@@ -239,6 +247,18 @@ class Table:
         order = np.argsort(first)  # rows stay in the order of their first run's id
         kept = table.take(first[order])
         return replace(kept, values=means[order], repeats=len(table) - len(first))
+
+
+def _names(rows: Sequence[Run]) -> dict[str, str]:
+    """What people call runs; names that several have are told apart by W&B's id or ours."""
+    called = {run.id: run.name or run.wandb_id or run.id for run in rows}
+    counts = Counter(called.values())
+    own = {run.id: run.wandb_id or run.id for run in rows}
+    return {
+        run: name if counts[name] == 1 else f"{name} ({own[run]})"
+        for run, name in called.items()
+        if (name, counts[name]) != (run, 1)
+    }
 
 
 def cell_keys(columns: Sequence[Column], *, rows: int | None = None) -> Codes:

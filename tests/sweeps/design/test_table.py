@@ -147,3 +147,30 @@ class TestCellKeys:
 
         assert len(np.unique(keys)) == 29
         assert keys[29] == keys[0]
+
+
+class TestNames:
+    """Sentences call a run what people call it."""
+
+    def table(self, *runs: Run) -> Table:
+        return Table.from_runs(runs, [Factor("f", ("f",), (Level("a", {}), Level("b", {})))])
+
+    def test_a_run_is_called_by_its_name(self) -> None:
+        table = self.table(Run("run-1", {"f": "a"}, 1.0, name="R1", wandb_id="w1"))
+
+        assert table.called("run-1") == "R1"
+
+    def test_without_one_by_the_id_of_wandb_then_by_ours(self) -> None:
+        table = self.table(
+            Run("run-1", {"f": "a"}, 1.0, wandb_id="w1"), Run("r2", {"f": "b"}, 1.0)
+        )
+
+        assert (table.called("run-1"), table.called("r2")) == ("w1", "r2")
+
+    def test_names_that_several_have_are_told_apart(self) -> None:
+        table = self.table(
+            Run("run-1", {"f": "a"}, 1.0, name="R", wandb_id="w1"),
+            Run("r2", {"f": "b"}, 1.0, name="R"),
+        )
+
+        assert (table.called("run-1"), table.called("r2")) == ("R (w1)", "R (r2)")
