@@ -2,7 +2,8 @@
 
 Starts the service on a fresh data directory, launches a sweep over REST, runs two plain
 `wandb agent` processes that train a real BERT on real reviews, shows the progress, and ends with
-the best run per factor, the links, and what these runs can and cannot tell.
+the best run per factor, the links, and the verdict on each factor: yes, no, or inconclusive and
+how many more runs would settle it.
 
 The sweep's seeds and sizes stand in the library's file; whatever comes out is what is shown.
 """
@@ -21,6 +22,8 @@ from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+
+from paribus_service.client import Client
 
 ROOT = Path(__file__).resolve().parent.parent
 SWEEP = "batch-size-or-ratio-demo"
@@ -46,6 +49,7 @@ def main() -> int:
             cancel(url, key, sweep, agents)
             return 130
         code = paribus(env, "best", sweep["id"])
+        verdicts(url, key, sweep)
         say(f"done in {time.monotonic() - started:.0f} s")
         keep_serving(url, sweep, home, log)
     return code
@@ -164,6 +168,19 @@ def cancel(
 def paribus(env: dict[str, str], *arguments: str) -> int:
     """One command of ours, its output for people; its exit code."""
     return subprocess.run([str(BIN / "paribus"), *arguments], env=env, check=False).returncode
+
+
+def verdicts(url: str, key: str, sweep: dict[str, Any]) -> None:
+    """Whether each factor made a difference, what would settle the rest, and the report."""
+    with Client(url, key) as client:
+        factors = client.answer(sweep["id"], "factors")["factors"]
+        next_runs = client.answer(sweep["id"], "follow-ups")["follow_ups"]
+    say(f"which factor made the difference   (paribus factors {sweep['id']})")
+    for sentence in dict.fromkeys(factor["sentence"] for factor in factors):
+        print(f"  - {sentence}")  # of factors that changed together, one for all
+    say(f"which runs are missing to tell   (paribus follow-ups {sweep['id']})")
+    print(f"  - {next_runs['sentence']}", flush=True)
+    say(f"all of it, to forward: {sweep['links']['report']}")
 
 
 def keep_serving(url: str, sweep: dict[str, Any], home: Path, log: Path) -> None:

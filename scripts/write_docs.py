@@ -14,6 +14,7 @@ from paribus_agent import schema
 from paribus_service.api import openapi
 from paribus_service.cli import reference
 from paribus_service.settings import Settings
+from paribus_sweeps.analysis import reference as answers
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -56,7 +57,15 @@ def _kind(annotation: Any) -> str:
     return names.get(annotation.__name__, annotation.__name__.lower())
 
 
+def answers_page() -> str:
+    """docs/reference/answers.md: its prose as it stands, its examples and lists from the code."""
+    return answers.fill((ROOT / ANSWERS).read_text(encoding="utf-8"))
+
+
+ANSWERS = "docs/reference/answers.md"
+
 FILES: dict[str, Callable[[], str]] = {
+    ANSWERS: answers_page,
     "docs/reference/openapi.json": openapi.text,
     "docs/reference/rest.md": openapi.page,
     "docs/reference/commands.md": reference.page,

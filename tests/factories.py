@@ -180,9 +180,11 @@ class Lab:
             return found
 
     def sweep(self, sweep_id: str) -> Sweep:
-        """The sweep's row."""
+        """The sweep's row, with what is read only when it is asked for."""
         with self.reading() as session:
-            return sweep_store.get_sweep(session, sweep_id)
+            found = sweep_store.get_sweep(session, sweep_id)
+            session.refresh(found, ["aliases"])
+            return found
 
     def trials(self, sweep_id: str) -> list[Trial]:
         """The sweep's trials, in the order of the design."""

@@ -18,6 +18,7 @@ from paribus_service.body_limit import BodyLimit
 from paribus_service.clock import Clock
 from paribus_service.dashboard import error_pages, pages
 from paribus_service.dependencies import Services
+from paribus_service.orchestration.answers import AnswerCache
 from paribus_service.orchestration.keys import Doorkeeper
 from paribus_service.orchestration.signing import Signer
 from paribus_service.orchestration.watchdog import Watchdog
@@ -92,4 +93,5 @@ def open_services(settings: Settings, clock: Clock) -> Services:
         files=FileStore(settings.effective_files_url),
         signer=Signer(signing_key),
         doorkeeper=Doorkeeper(engine, writer),
+        answers=AnswerCache(settings.answer_cache_bytes),
     )

@@ -5,7 +5,8 @@ with Client("http://127.0.0.1:8080", api_key="local-…") as client:
     print(sweep["agent_command"])
     for trial in client.trials(sweep["id"]):
         print(trial["setting"], trial["state"])
-    print(client.best(sweep["id"])["factors"][0])
+    for factor in client.answer(sweep["id"], "factors")["factors"]:
+        print(factor["sentence"])
 
 What comes back is the answer's JSON as docs/reference/rest.md describes it; lists are read page
 by page while they are walked through. Whatever is created is created once, even where the network
@@ -20,13 +21,26 @@ import json
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Literal, Self
 from urllib.parse import quote
 
 import httpx
 
 DEFAULT_URL = "http://127.0.0.1:8080"
 API = "/api/v1"
+KINDS = (
+    "factors",
+    "best",
+    "effects",
+    "contrasts",
+    "confounding",
+    "power",
+    "follow-ups",
+    "importance",
+    "report",
+)
+"""What can be asked, the plainest first."""
+Format = Literal["markdown", "html"]
 _CONNECT_RETRIES = 2
 _PAGE_SIZE = 500  # the largest that the service takes: fewer requests for long lists
 
@@ -170,40 +184,147 @@ class Client:
         """
         return self._post(f"/sweeps/{_part(sweep_id)}:{verb}", json={"reason": reason})
 
-    def factors(self, sweep_id: str) -> dict[str, Any]:
-        """What the sweep studies, and what its settings cannot tell apart."""
-        return self._get(f"/sweeps/{_part(sweep_id)}/factors")
-
-    def best(
-        self,
-        sweep_id: str,
-        *,
-        response: str | None = None,
-        goal: str | None = None,
-        factors: Sequence[str] = (),
-        bins: int | None = None,
-    ) -> dict[str, Any]:
-        """Best run per factor.
-
-        Args:
-            sweep_id: The sweep.
-            response: Summary key that runs are ranked by; the sweep's metric by default.
-            goal: `minimize` or `maximize`; the metric's own by default.
-            factors: Only these; all by default.
-            bins: Quantile bins for continuous factors.
-        """
-        names = ",".join(factors) or None
-        return self._get(
-            f"/sweeps/{_part(sweep_id)}/best",
-            response=response,
-            goal=goal,
-            factors=names,
-            bins=bins,
-        )
-
     def events(self, sweep_id: str) -> Iterator[dict[str, Any]]:
         """What happened to a sweep, oldest first."""
         return self._walk(f"/sweeps/{_part(sweep_id)}/events")
+
+    # questions
+
+    def answer(self, sweep_id: str, kind: str, **question: Any) -> dict[str, Any]:
+        """What a sweep's runs say, with the evidence, or why they cannot tell.
+
+            client.answer(sweep_id, "factors")["factors"][0]["sentence"]
+            client.answer(sweep_id, "effects", response="roughness(eval/loss)", factors=["batch"])
+            client.answer(sweep_id, "best", bins=4, data_version=seen["data_version"])
+
+        Args:
+            sweep_id: The sweep.
+            kind: One of `KINDS`.
+            question: The question's parameters, as docs/reference/rest.md lists them: response,
+                goal, factors, ignore, blocks, interactions, smallest_effect, ….
+
+        Raises:
+            ApiError: 422 with what is not there, or cannot be asked of these runs; 409 where
+                the runs are others than those of `data_version`.
+        """
+        return self._get(f"/sweeps/{_part(sweep_id)}/{_part(kind)}", **_asked(question))
+
+    def project_answer(
+        self,
+        entity: str,
+        project: str,
+        kind: str,
+        *,
+        sweeps: Sequence[str] = (),
+        with_sweeps: bool = False,
+        **question: Any,
+    ) -> dict[str, Any]:
+        """What a project's runs say: by default those that no sweep made.
+
+            client.project_answer("lab", "imdb", "confounding", factors=["batch", "lr"])
+            client.project_answer("lab", "imdb", "best", sweeps=[one, other])
+
+        Args:
+            entity: The project's.
+            project: Its name.
+            kind: One of `KINDS`.
+            sweeps: Only the runs that count in these sweeps.
+            with_sweeps: Also the runs that count in the project's sweeps.
+            question: As `answer` takes it.
+
+        Raises:
+            ApiError: As `answer` does; 404 where there is no such project or sweep.
+        """
+        whose = {"sweeps": sweeps, "with_sweeps": with_sweeps}
+        path = f"/projects/{_part(entity)}/{_part(project)}/{_part(kind)}"
+        return self._get(path, **_asked({**whose, **question}))
+
+    def answer_table(self, kind: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        """What a plain table says; nothing is stored.
+
+            runs = [{"batch": 8, "loss": 0.31}, {"batch": 64, "loss": 0.35}]
+            client.answer_table(
+                "effects", {"factors": ["batch"], "response": {"name": "loss"}, "runs": runs}
+            )
+
+        Args:
+            kind: One of `KINDS`.
+            body: As docs/reference/answers.md describes it.
+
+        Raises:
+            ApiError: 422 with every problem of the table, each with its place.
+        """
+        return _read(self._url, self._send_table(kind, body))
+
+    def report(self, sweep_id: str, *, format: Format = "markdown", **question: Any) -> str:
+        """Every answer about a sweep as a document; as one value, `answer(…, "report")`.
+
+        Path("report.html").write_text(client.report(sweep_id, format="html"))
+        """
+        asked = {**_asked(question), "format": format}
+        return self._get_text(f"/sweeps/{_part(sweep_id)}/report", asked)
+
+    def project_report(
+        self,
+        entity: str,
+        project: str,
+        *,
+        format: Format = "markdown",
+        sweeps: Sequence[str] = (),
+        with_sweeps: bool = False,
+        **question: Any,
+    ) -> str:
+        """Every answer about a project's runs as a document; see `project_answer`."""
+        asked = _asked({"sweeps": sweeps, "with_sweeps": with_sweeps, **question})
+        path = f"/projects/{_part(entity)}/{_part(project)}/report"
+        return self._get_text(path, {**asked, "format": format})
+
+    def table_report(self, body: Mapping[str, Any], *, format: Format = "markdown") -> str:
+        """Every answer about a plain table as a document; see `answer_table`."""
+        return _text(self._url, self._send_table("report", body, format=format))
+
+    def enqueue_follow_ups(
+        self,
+        sweep_id: str,
+        *,
+        chosen: str = "proposed",
+        seeds: int | None = None,
+        validate_only: bool = False,
+        **question: Any,
+    ) -> dict[str, Any]:
+        """Queue the runs that a question calls for, in the same sweep, as a new revision.
+
+            seen = client.answer(sweep_id, "follow-ups", factors=["batch"])
+            client.enqueue_follow_ups(
+                sweep_id, factors=["batch"], data_version=seen["data_version"]
+            )
+
+        Args:
+            sweep_id: The sweep.
+            chosen: The smallest set, or an alternative of the answer: `pairs`, `finish`,
+                `seeds`, `fold_over`, `fold_over(FACTOR)`.
+            seeds: Replicates of each setting; None for those of the answer.
+            validate_only: Answer what would be queued, and write nothing.
+            question: As `answer` takes it; without `bins`.
+
+        Raises:
+            ApiError: 409 `nothing_to_add` where all of it is queued or nothing is needed; 409
+                `data_changed`; 422 as for `answer`.
+        """
+        wish = {"set": chosen, "seeds": seeds, **question}
+        return self._post(
+            f"/sweeps/{_part(sweep_id)}/follow-ups",
+            json={name: _plain(value) for name, value in wish.items() if value is not None},
+            params={"validate_only": "true"} if validate_only else {},
+        )
+
+    def factors(self, sweep_id: str, **question: Any) -> dict[str, Any]:
+        """Which factor made the difference; see `answer`."""
+        return self.answer(sweep_id, "factors", **question)
+
+    def best(self, sweep_id: str, **question: Any) -> dict[str, Any]:
+        """Best run per factor; see `answer`."""
+        return self.answer(sweep_id, "best", **question)
 
     # trials and runs
 
@@ -326,13 +447,31 @@ class Client:
             if token is None:
                 return
 
+    def _get_text(self, path: str, query: Mapping[str, Any]) -> str:
+        return _text(self._url, self._send("GET", path, params=query))
+
+    def _send_table(self, kind: str, body: Mapping[str, Any], **query: str) -> httpx.Response:
+        headers = {"Content-Type": "application/json"}
+        text = json.dumps(dict(body))  # NaN stays NaN; httpx's own `json` refuses it
+        path = f"/answers/{_part(kind)}"
+        return self._send("POST", path, content=text, headers=headers, params=query)
+
     def _request(self, method: str, path: str, **more: Any) -> dict[str, Any]:
-        url = f"{self._url}{API}{path}"
+        return _read(self._url, self._send(method, path, **more))
+
+    def _send(self, method: str, path: str, **more: Any) -> httpx.Response:
         try:
-            answer = self._http.request(method, url, **more)
+            return self._http.request(method, f"{self._url}{API}{path}", **more)
         except (httpx.TransportError, httpx.InvalidURL) as error:
             raise NotReachable(self._url, str(error) or type(error).__name__) from error
-        return _read(self._url, answer)
+
+
+def _text(url: str, answer: httpx.Response) -> str:
+    kind = answer.headers.get("content-type", "")
+    if answer.is_success and kind.startswith(("text/markdown", "text/html")):
+        return answer.text
+    _read(url, answer)
+    raise NotReachable(url, f"{answer.status_code} with JSON for a document: an older service")
 
 
 def _read(url: str, answer: httpx.Response) -> dict[str, Any]:
@@ -351,6 +490,25 @@ def _read(url: str, answer: httpx.Response) -> dict[str, Any]:
         detail=body.get("detail", ""),
         problems=body.get("errors") or (),
     )
+
+
+_NAMED_OR_ALL = ("factors", "ignore", "interactions", "sweeps")
+"""Lists that say nothing where they are empty; no `blocks` at all is a choice."""
+
+
+def _asked(question: Mapping[str, Any]) -> dict[str, Any]:
+    """A question as query parameters; what is None was not said."""
+    told = {name: _listed(value) for name, value in question.items() if value is not None}
+    return {name: v for name, v in told.items() if v != "" or name not in _NAMED_OR_ALL}
+
+
+def _listed(value: Any) -> Any:
+    """Names with commas between them; anything else as it is."""
+    return ",".join(value) if isinstance(value, list | tuple | set | frozenset) else value
+
+
+def _plain(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple | set | frozenset) else value
 
 
 def _said(query: Mapping[str, Any]) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 
 from paribus_service.clock import Clock
 from paribus_service.errors import NotAuthenticated
+from paribus_service.orchestration.answers import AnswerCache
 from paribus_service.orchestration.keys import Doorkeeper, Scope, Who, developer
 from paribus_service.orchestration.signing import Signer
 from paribus_service.settings import Settings
@@ -39,6 +40,7 @@ class Services:
     files: FileStore
     signer: Signer
     doorkeeper: Doorkeeper
+    answers: AnswerCache
 
 
 def get_services(request: Request) -> Services:

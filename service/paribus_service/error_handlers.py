@@ -20,13 +20,23 @@ from paribus_service import errors
 from paribus_service.errors import ServiceError, nearest
 from paribus_service.ids import new_id
 from paribus_sweeps.errors import (
+    CannotTransform,
     EndlessSearch,
+    GoalUnknown,
     InvalidProgramSchema,
+    InvalidResponse,
     InvalidSpec,
+    NoSuchInteraction,
     NotOffered,
+    NotOnScale,
     Problem,
     SweepError,
+    TooLarge,
     TooManyTrials,
+    UnknownColumn,
+    UnknownFactor,
+    UnknownKind,
+    UnknownName,
     UnknownSweepName,
 )
 
@@ -42,6 +52,8 @@ STATUS: dict[type[Exception], int] = {
     errors.NotAllowed: 403,
     errors.ConfirmationFailed: 403,
     errors.Superseded: 410,
+    errors.DataChanged: 409,
+    errors.NothingToAdd: 409,
     errors.IdempotencyMismatch: 422,
     errors.BodyTooLarge: 413,
     errors.UnsupportedBody: 415,
@@ -55,8 +67,32 @@ STATUS: dict[type[Exception], int] = {
     InvalidProgramSchema: 422,
     EndlessSearch: 422,
     UnknownSweepName: 404,
+    UnknownKind: 404,
+    InvalidResponse: 422,
+    UnknownColumn: 422,
+    UnknownFactor: 422,
+    UnknownName: 422,
+    GoalUnknown: 422,
+    CannotTransform: 422,
+    TooLarge: 422,
+    NotOnScale: 422,
+    NoSuchInteraction: 422,
     SweepError: 422,
 }
+_CODES: dict[type[Exception], str] = {
+    TooManyTrials: "too_many_trials",
+    NotOffered: "not_offered",
+    UnknownKind: "unknown_kind",
+    InvalidResponse: "unknown_response",
+    UnknownColumn: "unknown_column",
+    UnknownFactor: "unknown_factor",
+    UnknownName: "unknown_name",
+    GoalUnknown: "goal_unknown",
+    CannotTransform: "cannot_transform",
+    TooLarge: "too_large",
+    SweepError: "invalid_spec",
+}
+"""Of errors that do not carry theirs: those of a package that knows no requests."""
 RETRY_AFTER_SECONDS = {503: "2", 507: "30"}
 _TITLES = {
     400: "Bad request",
@@ -133,6 +169,8 @@ def problem_of(request: Request, error: Exception) -> Response:
     facts: dict[str, Any] = {}
     if isinstance(error, errors.IllegalTransition):
         facts = {"state": error.state, "legal": list(error.legal)}
+    if isinstance(error, errors.DataChanged):
+        facts = {"data_version": error.present}
     return problem(
         request,
         status_of(error),
@@ -147,11 +185,10 @@ def code_of(error: Exception) -> str:
     """The stable word for an error."""
     if isinstance(error, ServiceError):
         return error.code
-    if isinstance(error, TooManyTrials):
-        return "too_many_trials"
-    if isinstance(error, NotOffered):
-        return "not_offered"
-    return "invalid_spec" if isinstance(error, SweepError) else "internal_error"
+    for kind in type(error).__mro__:
+        if kind in _CODES:
+            return _CODES[kind]
+    return "internal_error"
 
 
 def problems_of(error: Exception) -> list[dict[str, Any]]:

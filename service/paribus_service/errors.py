@@ -10,6 +10,8 @@ ServiceError                  knows facts; one table in `error_handlers` maps th
 ├── NotAllowed                a key without the scope; or another project's thing
 ├── ConfirmationFailed        a form without its token
 ├── Superseded                a process that writes to a run which another process took over
+├── NothingToAdd              follow-ups were asked for, and there are none to queue
+├── DataChanged               runs changed between a question and what was made of its answer
 ├── IdempotencyMismatch       an Idempotency-Key used again for another request
 ├── BodyTooLarge              over the limit; `limit_bytes`
 ├── UnsupportedBody           a content type that the route does not take
@@ -150,6 +152,31 @@ class Superseded(ServiceError):
             "not taken in (its own wandb folder keeps it)"
         )
         self.run_path = run_path
+
+
+class DataChanged(ServiceError):
+    """The runs are no longer those that the caller has seen an answer about."""
+
+    code = "data_changed"
+
+    def __init__(self, seen: str, present: str) -> None:
+        super().__init__(
+            f"the runs have changed: the answer that you saw was about data version {seen!r}, "
+            f"and it is {present!r} now: ask again, and leave data_version out to take what comes"
+        )
+        self.seen = seen
+        self.present = present
+
+
+class NothingToAdd(ServiceError):
+    """A sweep was to get more trials, and none is called for that is not there already."""
+
+    code = "nothing_to_add"
+
+    def __init__(self, sweep_id: str, reason: str) -> None:
+        super().__init__(f"nothing was added to sweep {sweep_id!r}: {reason}")
+        self.sweep_id = sweep_id
+        self.reason = reason
 
 
 class IdempotencyMismatch(ServiceError):

@@ -132,6 +132,13 @@ class Settings(BaseSettings):
     idempotency_hours: float = Field(
         48.0, gt=0, description="How long the answer to an Idempotency-Key is kept."
     )
+    answer_cache_bytes: int = Field(
+        64 * 2**20,
+        ge=0,
+        description="Room for answers that are kept as they are sent. One about 10,000 runs takes "
+        "some 3 MB and a second or more to work out, from here it takes milliseconds; 0 keeps "
+        "nothing.",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="How much the service writes to its log."
     )

@@ -20,6 +20,7 @@ IN_A_FUNCTION = {
     ("paribus_agent.train", "paribus_agent"): "torch behind it: --help answers at once",
     ("paribus_agent.train", "paribus_agent.assembly"): "torch behind it",
     ("paribus_agent.train", "paribus_agent.recorded"): "torch behind it",
+    ("paribus_sweeps.design.grids", "paribus_sweeps.design"): "numpy behind it",
     ("paribus_sweeps.design.search_space", "numpy.random"): "25 MB that few services need",
     ("paribus_sweeps.design.search_space", "scipy.special"): "65 MB that few services need",
 }
@@ -68,6 +69,10 @@ class TestEachExtraAlone:
     def test_the_service_loads_no_torch_and_no_client(self):
         """They take gigabytes and seconds that a web service has no use for."""
         assert _loaded_by("paribus_service.app") & {"torch", "transformers", "wandb"} == set()
+
+    def test_the_service_starts_without_numpy(self):
+        """They take 65 MB and half a second, which a service that only hands out trials keeps."""
+        assert _loaded_by("paribus_service.app") & {"numpy", "scipy"} == set()
 
     def test_the_command_line_answers_without_the_service(self):
         """`paribus --help` must not wait for FastAPI, SQLAlchemy and scipy."""

@@ -1,4 +1,4 @@
-"""Strong ETags from a row's version."""
+"""Strong ETags: of a row its version, of an answer its data and what was made of them."""
 
 
 def etag(version: int) -> str:
@@ -6,9 +6,9 @@ def etag(version: int) -> str:
     return f'"{version}"'
 
 
-def is_known(if_none_match: str | None, version: int) -> bool:
-    """The caller has this version already (RFC 9110, 13.1.2: weak comparison)."""
+def is_known(if_none_match: str | None, present: str) -> bool:
+    """The caller has what this ETag stands for already (RFC 9110, 13.1.2: weak comparison)."""
     if if_none_match is None:
         return False
     known = [tag.strip().removeprefix("W/") for tag in if_none_match.split(",")]
-    return "*" in known or etag(version) in known
+    return "*" in known or present in known

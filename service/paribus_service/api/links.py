@@ -2,6 +2,7 @@
 
 from urllib.parse import quote
 
+from paribus_service.orchestration import names
 from paribus_service.store.tables import Run, Sweep
 
 API = "/api/v1"
@@ -14,8 +15,7 @@ def page_of_sweep(base: str, sweep: Sweep) -> str:
 
 def page_of_run(base: str, run: Run) -> str:
     """The run's page, on the path that wandb clients print."""
-    project = _project(run.project.entity, run.project.name)
-    return f"{base}/{project}/runs/{quote(run.wandb_id, safe='')}"
+    return names.page_of_run(base, run.project.entity, run.project.name, run.wandb_id)
 
 
 def of_sweep(base: str, sweep: Sweep) -> dict[str, str]:
@@ -27,6 +27,8 @@ def of_sweep(base: str, sweep: Sweep) -> dict[str, str]:
         "trials": f"{own}/trials",
         "factors": f"{own}/factors",
         "best": f"{own}/best",
+        "follow_ups": f"{own}/follow-ups",
+        "report": f"{own}/report",
         "events": f"{own}/events",
         "runs": f"{base}{API}/runs?sweep_id={sweep.id}",
         "agents": f"{base}{API}/agents?sweep_id={sweep.id}",

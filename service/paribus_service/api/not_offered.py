@@ -5,21 +5,10 @@ from fastapi import APIRouter, Request, Response
 from paribus_service.api.links import API
 from paribus_service.errors import NotOfferedHere
 
-_QUESTIONS = (
-    "contrasts",
-    "confounding",
-    "curves",
-    "effects",
-    "findings",
-    "follow-ups",
-    "importance",
-    "report",
-    "throughput",
-)
+_QUESTIONS = ("curves", "findings", "throughput")
 _GET = (
     *(f"/sweeps/{{sweep_id}}/{question}" for question in _QUESTIONS),
-    *(f"/projects/{{entity}}/{{project}}/{question}" for question in ("best", *_QUESTIONS)),
-    "/answers/{kind}",
+    *(f"/projects/{{entity}}/{{project}}/{question}" for question in _QUESTIONS),
     "/events",
     "/figures",
     "/figures/{path:path}",
@@ -31,10 +20,9 @@ _GET = (
 _POST = (
     "/agents/{agent_id}:drain",
     "/agents/{agent_id}:stop",
-    "/answers/{kind}",
+    "/answers/curves",
     "/sweeps/{sweep_id}:archive",
     "/sweeps/{sweep_id}:clone",
-    "/sweeps/{sweep_id}/follow-ups",
     "/webhooks",
 )
 _PUT = ("/sweeps/by-external-id/{external_id}",)

@@ -82,7 +82,7 @@ def _answer(operation: dict[str, Any]) -> dict[str, Any]:
     return next(iter(content.values()))
 
 
-_CREATING = frozenset({"register_sweep", "create_key"})
+_CREATING = frozenset({"register_sweep", "create_key", "queue_follow_ups"})
 
 
 @cache

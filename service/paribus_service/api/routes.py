@@ -8,6 +8,7 @@ from fastapi import APIRouter, Response
 
 from paribus_service.api import (
     fleet,
+    follow_ups,
     health,
     keys,
     not_offered,
@@ -17,6 +18,7 @@ from paribus_service.api import (
     runs,
     shipped,
     sweeps,
+    tables,
     trials,
     unknown,
     verbs,
@@ -27,7 +29,20 @@ offered = APIRouter()
 """What OpenAPI describes."""
 offered.include_router(health.root)
 # Verbs stand before what they act on: `/sweeps/{id}` would take `/sweeps/x:pause` for an id.
-for _part in (verbs, sweeps, questions, trials, runs, records, fleet, shipped, keys, health):
+for _part in (
+    verbs,
+    sweeps,
+    questions,
+    follow_ups,
+    tables,
+    trials,
+    runs,
+    records,
+    fleet,
+    shipped,
+    keys,
+    health,
+):
     offered.include_router(_part.router, prefix=API)
 
 router = APIRouter()

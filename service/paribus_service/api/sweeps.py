@@ -7,7 +7,7 @@ from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
 
 from paribus_service.api import links
 from paribus_service.api.bodies.base import Page
-from paribus_service.api.bodies.sweeps import PlanOut, SweepOut
+from paribus_service.api.bodies.sweeps import PlanOut, SweepAndAliasesOut, SweepOut
 from paribus_service.api.errors_declared import CREATES, LISTS, READS
 from paribus_service.api.etags import etag, is_known
 from paribus_service.api.idempotency import OnceDep, Reply
@@ -70,7 +70,7 @@ def _config_schema(kind: str) -> dict[str, str]:
     "/sweeps",
     status_code=201,
     operation_id="register_sweep",
-    response_model=SweepOut,
+    response_model=SweepAndAliasesOut,
     responses={200: {"model": PlanOut, "description": "With `validate_only=true`."}, **CREATES},
     openapi_extra={
         "requestBody": {
@@ -110,7 +110,7 @@ def register_sweep(
         )
         found = links.of_sweep(base, sweep)
         headers = {"Location": found["self"], "ETag": etag(sweep.version)}
-        return Reply(SweepOut.of(sweep, base), 201, headers)
+        return Reply(SweepAndAliasesOut.of(sweep, base), 201, headers)
 
     return once.answer(register)
 
@@ -150,7 +150,7 @@ def list_sweeps(
 @router.get(
     "/sweeps/{sweep_id:plain}",
     operation_id="show_sweep",
-    response_model=SweepOut,
+    response_model=SweepAndAliasesOut,
     responses={304: {"description": "Not changed since the ETag in If-None-Match."}, **READS},
 )
 def show_sweep(
@@ -163,7 +163,7 @@ def show_sweep(
     """A sweep, with its state, progress and links."""
     sweep = sweep_store.get_sweep(session, sweep_id)
     headers = {"ETag": etag(sweep.version), "Cache-Control": "no-cache"}
-    if is_known(if_none_match, sweep.version):
+    if is_known(if_none_match, headers["ETag"]):
         return Response(status_code=304, headers=headers)
-    body = SweepOut.of(sweep, base).model_dump_json()
+    body = SweepAndAliasesOut.of(sweep, base).model_dump_json()
     return Response(body, headers=headers, media_type="application/json")

@@ -1,4 +1,4 @@
-"""The command line: `paribus serve | launch | status | best | library | agents | keys | db`.
+"""The command line: `paribus serve | launch | status | factors | best | report | answer | …`.
 
 Exit codes, for scripts:
 0  done

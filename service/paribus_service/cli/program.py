@@ -10,6 +10,9 @@ from typing import Annotated, Any
 
 import typer
 
+from paribus_service.cli import questions
+from paribus_service.cli.questions import AsJson
+
 app = typer.Typer(
     help="Launches W&B sweeps and says which factor made the difference.",
     no_args_is_help=True,
@@ -73,9 +76,6 @@ def serve(
         {name: value for name, value in chosen.items() if value is not None},
         ready_file=ready_file,
     )
-
-
-AsJson = Annotated[bool, typer.Option("--json", help="Answer as JSON.")]
 
 
 def _local(data_dir: Path | None) -> dict[str, Any]:
@@ -169,32 +169,7 @@ def status(
     _module("remote").status(sweep, follow=follow, as_json=as_json)
 
 
-@app.command()
-def best(
-    sweep: Annotated[str, typer.Argument(help="The sweep's id.")],
-    response: Annotated[
-        str | None, typer.Option(help="Summary key to rank by; the sweep's metric by default.")
-    ] = None,
-    goal: Annotated[
-        str | None, typer.Option(help="minimize or maximize; the metric's own by default.")
-    ] = None,
-    factor: Annotated[
-        list[str] | None, typer.Option(help="Only this factor; several times for several.")
-    ] = None,
-    bins: Annotated[
-        int | None, typer.Option(min=1, help="Quantile bins for continuous factors.")
-    ] = None,
-    as_json: AsJson = False,
-) -> None:
-    """Show the best run of each level of each factor; exit code 1 where no run is ranked."""
-    _module("remote").best(
-        sweep,
-        response=response,
-        goal=goal,
-        factors=factor or [],
-        bins=bins,
-        as_json=as_json,
-    )
+questions.add_to(app)
 
 
 @app.command()

@@ -1,14 +1,16 @@
 """The reference page of the command line, written from the commands themselves."""
 
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, get_args, get_type_hints
 
 import typer
 
 from paribus_service import cli
 from paribus_service.cli.program import app
+from paribus_service.cli.questions import read_options
 
+_OF_A_QUESTION = "Options of a question"
 _TYPES = {str: "TEXT", int: "NUMBER", float: "NUMBER"}
 
 
@@ -24,13 +26,14 @@ def _page() -> Iterator[str]:
     yield ""
     yield "`serve`, `keys` and `db` work on the data directory; [settings](settings.md) choose it."
     yield "All others speak HTTP with the service at `PARIBUS_URL`; by default port 8080 here."
-    yield "They send the key in `PARIBUS_API_KEY`."
+    yield "They send the key in `PARIBUS_API_KEY`. `answer --local` needs no service."
     yield ""
     yield "| exit code | meaning |"
     yield "|---|---|"
     yield from (f"| {code} | {meaning} |" for code, meaning in _exit_codes())
     for name, command in _commands(app, "paribus"):
         yield from _section(name, command)
+    yield from _shared()
 
 
 def _exit_codes() -> Iterator[tuple[str, str]]:
@@ -57,6 +60,25 @@ def _section(name: str, command: Callable[..., Any]) -> Iterator[str]:
     yield f"## `{' '.join([name, *arguments])}`"
     yield ""
     yield inspect.getdoc(command) or ""
+    shared = [row for row in _rows(read_options) if not row[2]]
+    if set(shared) <= set(rows):
+        rows = [row for row in rows if row not in shared]
+        link = _OF_A_QUESTION.lower().replace(" ", "-")
+        yield ""
+        yield f"It takes the [{_OF_A_QUESTION.lower()}](#{link}) too."
+    yield from _options(rows)
+
+
+def _shared() -> Iterator[str]:
+    """The options that all commands about a sweep's or a project's runs share."""
+    yield ""
+    yield f"## {_OF_A_QUESTION}"
+    yield ""
+    yield "Options that name several take commas, or stand several times."
+    yield from _options([row for row in _rows(read_options) if not row[2]])
+
+
+def _options(rows: Sequence[tuple[str, str, bool]]) -> Iterator[str]:
     if rows:
         yield ""
         yield "| argument or option | meaning |"

@@ -1,9 +1,9 @@
-"""`paribus launch | status | best | library | agents`: over HTTP, like any client."""
+"""`paribus launch | status | library | agents`: over HTTP, like any client."""
 
 import json
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
@@ -66,12 +66,17 @@ def read_source(client: Client, source: str) -> str:
     if path.suffix not in _FILES and not path.is_file():
         text: str = client.library_sweep(source)["text"]
         return text
+    return file_text(path)
+
+
+def file_text(path: Path) -> str:
+    """A file's text; one that cannot be read ends the command."""
     try:
         return path.read_text(encoding="utf-8-sig")
     except OSError as error:
-        exits.leave(f"{source} cannot be read: {error.strerror}", exits.REFUSED)
+        exits.leave(f"{path} cannot be read: {error.strerror}", exits.REFUSED)
     except UnicodeDecodeError as error:
-        exits.leave(f"{source} is not UTF-8: byte {error.start}", exits.REFUSED)
+        exits.leave(f"{path} is not UTF-8: byte {error.start}", exits.REFUSED)
 
 
 def status(sweep_id: str | None, *, follow: bool, as_json: bool) -> None:
@@ -102,23 +107,6 @@ def _show_status(client: Client, sweep: dict[str, Any], *, as_json: bool) -> Non
         tables.show_sweep(sweep, unwell)
     if unwell:
         raise typer.Exit(exits.NOT_WELL)
-
-
-def best(
-    sweep_id: str,
-    *,
-    response: str | None,
-    goal: str | None,
-    factors: Sequence[str],
-    bins: int | None,
-    as_json: bool,
-) -> None:
-    """Best run per factor; exit code 1 where there is no finished run to rank."""
-    with service() as client:
-        found = client.best(sweep_id, response=response, goal=goal, factors=factors, bins=bins)
-        _show(found, as_json, tables.show_best)
-        if found["n"] == 0:
-            raise typer.Exit(exits.NOT_WELL)
 
 
 def library(name: str | None, *, as_json: bool) -> None:

@@ -10,7 +10,11 @@ from paribus_service.dashboard.project_route import ProjectRoute
 from paribus_service.dashboard.rendering import PageDep
 from paribus_service.dependencies import ClockDep, SessionDep, Submitter
 from paribus_service.errors import NotFound
-from paribus_service.orchestration import registry
+from paribus_service.orchestration import registry, revisions
+from paribus_service.orchestration.inquiries import Inquiry
+from paribus_service.orchestration.revisions import Revision, Wish
+from paribus_service.store.engine import session_scope
+from paribus_service.store.tables import Sweep
 
 router = APIRouter(route_class=ProjectRoute, include_in_schema=False)
 _DO = {
@@ -20,6 +24,54 @@ _DO = {
     "cancel": registry.cancel,
     "retry": registry.retry,
 }
+
+
+@router.post("/{entity}/{project}/sweeps/{sweep_id}/follow-ups")
+def queue_follow_ups(
+    page: PageDep,
+    who: Submitter,
+    entity: str,
+    project: str,
+    sweep_id: str,
+    form_token: Annotated[str, Form()] = "",
+    chosen: Annotated[str, Form(alias="set")] = revisions.PROPOSED,
+    data_version: Annotated[str | None, Form()] = None,
+) -> Response:
+    """Queue the runs that would tell, in the same sweep; back to its page.
+
+    Raises:
+        ConfirmationFailed: The form is not from one of our pages.
+        NotFound: No such sweep.
+        DataChanged: Runs have ended since the page was made.
+        NothingToAdd: All of the runs wait already.
+        InvalidRequest: There is no such set, or it cannot be added to this sweep.
+        IllegalTransition: The sweep was stopped or cancelled.
+    """
+    page.confirm(form_token)
+    wish = Wish(chosen, data_version=data_version)
+
+    def plan(session: SessionDep) -> tuple[Sweep, Revision]:
+        sweep = sweep_views.get_sweep_at(session, entity, project, sweep_id)
+        found = revisions.plan(
+            session,
+            sweep,
+            Inquiry(),
+            wish,
+            root=page.root,
+            cache=page.services.answers,
+            settings=page.services.settings,
+        )
+        return sweep, found
+
+    # Worked out before the write lock is taken, and found in the cache under it.
+    with session_scope(page.services.engine, reads_only=True) as session:
+        plan(session)
+    with session_scope(page.services.engine) as session:
+        sweep, found = plan(session)
+        now = page.services.clock.now()
+        revisions.write(session, sweep, found, now=now, by=who.name)
+        address = addresses.of_sweep(page.root, sweep)
+    return page.redirect(f"{address}#trials")
 
 
 @router.post("/{entity}/{project}/sweeps/{sweep_id}/{verb}")

@@ -73,7 +73,7 @@ def show_sweep(
         sweep,
         root=page.root,
         base=base,
-        settings=page.services.settings,
+        services=page.services,
         after=max(after, -1),
     )
     return page.render("sweep.html", version=f"{version} {after}", **values)

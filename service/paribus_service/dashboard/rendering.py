@@ -57,6 +57,7 @@ def environment() -> Environment:
     )
     made.globals.update(
         chip=wording.chip,
+        status_chip=wording.status_chip,
         spoken=charts.spoken,
         counted=wording.counted,
         lasted=wording.lasted,

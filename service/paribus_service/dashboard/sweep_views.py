@@ -7,13 +7,13 @@ from typing import Any
 
 import yaml
 
-from paribus_service.dashboard import addresses, paging
+from paribus_service.dashboard import paging
+from paribus_service.dashboard.decide_views import decided
 from paribus_service.dashboard.progress import Progress, progress
 from paribus_service.dashboard.sessions import DEV_KEY
-from paribus_service.dependencies import SessionDep
+from paribus_service.dependencies import Services, SessionDep
 from paribus_service.errors import InvalidRequest, NotFound, nearest
-from paribus_service.orchestration import registry, reports
-from paribus_service.settings import Settings
+from paribus_service.orchestration import registry, reports, revisions
 from paribus_service.store import overview, projects
 from paribus_service.store import runs as run_store
 from paribus_service.store import sweeps as sweep_store
@@ -131,7 +131,7 @@ class TrialRow:
 
 
 def shown_sweep(
-    session: SessionDep, sweep: Sweep, *, root: str, base: str, settings: Settings, after: int
+    session: SessionDep, sweep: Sweep, *, root: str, base: str, services: Services, after: int
 ) -> dict[str, Any]:
     """What a sweep's page shows.
 
@@ -140,10 +140,11 @@ def shown_sweep(
         sweep: The sweep.
         root: What links begin with.
         base: Where agents reach the service.
-        settings: For the development key.
+        services: For the development key, and for answers that are kept.
         after: Number of the trial behind which the table begins; -1 for its beginning.
     """
     row = sweep_row(session, sweep)
+    why_not_queue = revisions.why_nothing_is_added(sweep)
     trials, more = trial_rows(session, sweep, after=after)
     agents = sweep_store.list_agents(session, sweep_id=sweep.id)
     return {
@@ -152,10 +153,12 @@ def shown_sweep(
         "best_value": row.best,
         "is_live": sweep.state not in SWEEP_ENDED or bool(row.progress.count("running")),
         "verbs": [verb for verb in VERBS if verb.name in registry.legal_verbs(sweep)],
-        "command": agent_command(sweep, base=base, dev=settings.dev),
+        "command": agent_command(sweep, base=base, dev=services.settings.dev),
         "factors": reports.factors_of_sweep(sweep),
         "by_reason": by_reason,
-        "answer": answer_of(session, sweep, root=root),
+        "decided": decided(session, sweep, root=root, cache=services.answers),
+        "can_queue": not why_not_queue,
+        "why_not_queue": why_not_queue,
         "trials": trials,
         "first_trial": after + 1,
         "after": trials[-1].trial.number if more else None,
@@ -165,19 +168,6 @@ def shown_sweep(
         "events": overview.recent_events(session, sweep_id=sweep.id),
         "config_text": yaml.safe_dump(sweep.config, sort_keys=False, allow_unicode=True),
     }
-
-
-def answer_of(session: SessionDep, sweep: Sweep, *, root: str) -> dict[str, Any]:
-    """Best run per factor, or `why_not`: what an analysis that is too early says of itself."""
-
-    def run_url(run: Run) -> str:
-        return addresses.of_run(root, run)
-
-    try:
-        return reports.best(session, sweep, run_url=run_url)
-    except InvalidRequest as error:
-        hints = [problem.hint for problem in error.problems if problem.hint]
-        return {"why_not": [problem.message for problem in error.problems], "hints": hints}
 
 
 @dataclass(frozen=True, slots=True)

@@ -107,6 +107,23 @@ def chip(state: str, reason: str | None = None) -> Markup:
     ).format(state, title, GLYPHS.get(state, "·"))
 
 
+# Beside a status's word, as with states.
+STATUS_GLYPHS = {
+    "isolated": "✓",
+    "confounded": "⇄",
+    "inconclusive": "?",
+    "not_varied": "–",
+    "not_ready": "…",
+}
+
+
+def status_chip(status: str, meaning: str) -> Markup:
+    """A factor's status: glyph and word; its meaning where the pointer rests."""
+    return Markup(
+        '<span class="chip {0}" title="{1}"><span aria-hidden="true">{2}</span> {3}</span>'
+    ).format(status, meaning, STATUS_GLYPHS[status], status.replace("_", " "))
+
+
 def counted(count: int, noun: str, plural: str | None = None) -> str:
     """A number and its noun: 1 run, 2 runs."""
     return f"{count:,} {noun if count == 1 else plural or noun + 's'}"

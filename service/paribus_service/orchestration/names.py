@@ -1,6 +1,7 @@
-"""Which names an entity, a project or a run may have."""
+"""Which names an entity, a project or a run may have, and the path that shows a run."""
 
 import re
+from urllib.parse import quote
 
 from paribus_service.errors import InvalidRequest
 
@@ -79,3 +80,12 @@ def check_run_id(wandb_id: str) -> str:
             code="invalid_name",
         )
     return wandb_id
+
+
+def page_of_run(root: str, entity: str, project: str, wandb_id: str) -> str:
+    """A run's page, on the path that wandb clients print; `root` is what comes before it."""
+    return f"{root}/{_quoted(entity)}/{_quoted(project)}/runs/{_quoted(wandb_id)}"
+
+
+def _quoted(name: str) -> str:
+    return quote(name, safe="")

@@ -5,7 +5,10 @@ from collections.abc import Callable
 from sqlalchemy.orm import Session
 
 from paribus_service.store import projects
+from paribus_service.store.tables import Sweep
+from paribus_sweeps.errors import InvalidSpec
 from paribus_sweeps.programs import ProgramSchema, shipped
+from paribus_sweeps.spec import SweepSpec
 
 
 def find_schema(session: Session, program: str) -> ProgramSchema | None:
@@ -24,3 +27,14 @@ def schemas(session: Session) -> Callable[[str], ProgramSchema | None]:
         return find_schema(session, program)
 
     return find
+
+
+def spec_of(session: Session, sweep: Sweep) -> SweepSpec:
+    """The spec that a sweep was registered with.
+
+    Its program may have published a schema since that refuses it: then it is read without one.
+    """
+    try:
+        return SweepSpec.from_config(sweep.config, programs=schemas(session))
+    except InvalidSpec:
+        return SweepSpec.from_config(sweep.config)

@@ -186,7 +186,7 @@ def _describe(session: Session, run: Run, told: RunUpsert, *, now: datetime) -> 
         _take_config(session, run, told.config_text)
     if told.summary_text is not None:
         take_summary(session, run, told.summary_text)
-    run.updated_at = now
+    trials.touch_run(session, run, now=now)
 
 
 def _take_config(session: Session, run: Run, text: str) -> None:
@@ -209,12 +209,14 @@ def clients_own(config: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _gpu_of(config: Mapping[str, Any]) -> str | None:
-    """The GPU in the client's environment report; "cpu" where the report names none."""
+    """The GPU in the client's report; else what the program wrote as `gpu_name`; else "cpu"."""
     reports = clients_own(config).get("e")
     if not isinstance(reports, dict) or not reports:
         return None
     names_found = [r.get("gpu") for r in reports.values() if isinstance(r, dict)]
-    return next((str(name) for name in names_found if name), "cpu")
+    wrapped = config.get("gpu_name")
+    told = wrapped.get("value") if isinstance(wrapped, dict) else None
+    return next((str(name) for name in [*names_found, told] if name), "cpu")
 
 
 def take_summary(session: Session, run: Run, text: str) -> None:
@@ -346,6 +348,8 @@ def record(
         raise Superseded(run.path)
     _write(session, run, report)
     run.heartbeat_at = run.updated_at = now
+    if run.state != RunState.RUNNING:  # lines and a summary that come late change an answer
+        trials.touch_run(session, run, now=now)
     if report.preempting and not run.preempting:
         run.preempting = True
     if report.complete:
@@ -481,7 +485,7 @@ def set_state(session: Session, run: Run, word: str, *, now: datetime, reason: s
         trials.end_run(session, run, RunState.FAILED, now=now, reason=reason)
         return
     run.state, run.reason, run.exit_code, run.ended_at = RunState.CREATED, reason, None, None
-    run.updated_at = now
+    trials.touch_run(session, run, now=now)
     events.note(session, "run.created", now=now, reason=reason, run_id=run.id)
 
 
@@ -499,4 +503,5 @@ def delete_run(session: Session, run: Run, *, now: datetime) -> None:
             reason = f"its run {run.wandb_id} was deleted"
             trials.move_trial(session, trial, TrialState.STOPPED, now=now, reason=reason)
     run.deleted_at = now
+    trials.touch_run(session, run, now=now)
     run.project.run_count -= 1

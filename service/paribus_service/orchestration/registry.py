@@ -4,6 +4,7 @@ import random
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from importlib import import_module
 from typing import Any
 
 import yaml
@@ -49,6 +50,8 @@ class Plan:
     """None for a search, whose trials are not known beforehand."""
     moved_together: tuple[MovedTogether, ...]
     """Factors that this plan can never tell apart."""
+    aliases: dict[str, Any] | None
+    """What it will be able to tell, and what not (`alias_structure.told_of`)."""
     schema: ProgramSchema | None
 
 
@@ -83,8 +86,17 @@ def plan(session: Session, config: Mapping[str, Any] | str, *, settings: Setting
         expected_trials=count(spec, limit=settings.max_trials),
         price=price(spec, planned, schema) if planned else None,
         moved_together=moved_together_by_design(factors, planned),
+        aliases=_aliases(spec, planned),
         schema=schema,
     )
+
+
+def _aliases(spec: SweepSpec, planned: tuple[PlannedTrial, ...]) -> dict[str, Any] | None:
+    """What the plan will be able to tell; numpy comes with the first one, and not before."""
+    told: dict[str, Any] | None = import_module("paribus_sweeps.design.alias_structure").told_of(
+        spec, planned
+    )
+    return told
 
 
 def register(
@@ -175,6 +187,7 @@ def _from_config(made: Plan, settings: Settings) -> dict[str, Any]:
         "factors": [stored_factor(factor) for factor in made.factors],
         "run_cap": spec.run_cap,
         "expected_trials": made.expected_trials,
+        "aliases": made.aliases,
         "retry_failed": retry.failed,
         "retry_interrupted": retry.interrupted,
         "resumable": made.schema is not None and made.schema.resumable,
@@ -291,15 +304,13 @@ def retry(session: Session, sweep: Sweep, *, now: datetime, reason: str) -> list
     """
     states = [TrialState.FAILED, TrialState.INTERRUPTED]
     failed = list(sweep_store.list_trials(session, sweep.id, states=states))
-    if sweep.state in _NO_RETRY or not failed:
+    if sweep.state in NOTHING_ADDED or not failed:
         raise IllegalTransition(
             "sweep", sweep.id, state=_state_in_words(sweep), verb="retry", legal=legal_verbs(sweep)
         )
     for trial in failed:
         trials.retry_trial(session, trial, now=now, reason=reason)
-    if sweep.state in SWEEP_ENDED:
-        _move(session, sweep, SweepState.RUNNING, now=now, reason=reason)
-        sweep.ended_at = None
+    run_again(session, sweep, now=now, reason=reason)
     return failed
 
 
@@ -311,15 +322,21 @@ def retry_one(session: Session, trial: Trial, *, now: datetime, reason: str) -> 
     """
     sweep = sweep_store.get_sweep(session, trial.sweep_id)
     retriable = (TrialState.FAILED, TrialState.INTERRUPTED, TrialState.STOPPED)
-    if trial.state not in retriable or sweep.state in _NO_RETRY:
+    if trial.state not in retriable or sweep.state in NOTHING_ADDED:
         raise IllegalTransition("trial", trial.id, state=trial.state, verb="retry", legal=())
     trials.retry_trial(session, trial, now=now, reason=reason)
+    run_again(session, sweep, now=now, reason=reason)
+
+
+def run_again(session: Session, sweep: Sweep, *, now: datetime, reason: str) -> None:
+    """A sweep that had finished has trials to hand out once more; any other state stays."""
     if sweep.state in SWEEP_ENDED:
         _move(session, sweep, SweepState.RUNNING, now=now, reason=reason)
         sweep.ended_at = None
 
 
-_NO_RETRY = (SweepState.CANCELLED, SweepState.STOPPED)
+NOTHING_ADDED = (SweepState.CANCELLED, SweepState.STOPPED)
+"""States in which no trial is queued; a stopped sweep takes them once it is resumed."""
 _VERBS: dict[str, tuple[SweepState, ...]] = {
     "pause": (SweepState.REGISTERED, SweepState.RUNNING),
     "resume": (SweepState.PAUSED, SweepState.STOPPED),
@@ -338,7 +355,7 @@ def legal_verbs(sweep: Sweep) -> list[str]:
     verbs = [verb for verb, states in _VERBS.items() if sweep.state in states]
     counts = sweep.trial_counts
     failed = counts.get(TrialState.FAILED, 0) + counts.get(TrialState.INTERRUPTED, 0)
-    if failed and sweep.state not in _NO_RETRY:
+    if failed and sweep.state not in NOTHING_ADDED:
         verbs.append("retry")
     return verbs
 
@@ -351,7 +368,7 @@ def _require(sweep: Sweep, verb: str) -> None:
 
 
 def _state_in_words(sweep: Sweep) -> str:
-    if sweep.state in _NO_RETRY:
+    if sweep.state in NOTHING_ADDED:
         return sweep.state
     return f"{sweep.state}, without a failed or interrupted trial"
 

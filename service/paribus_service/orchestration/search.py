@@ -42,16 +42,21 @@ def add_trial(session: Session, sweep: Sweep, planned: PlannedTrial, *, now: dat
 
 
 def add_trials(
-    session: Session, sweep: Sweep, planned: Sequence[PlannedTrial], *, now: datetime
+    session: Session,
+    sweep: Sweep,
+    planned: Sequence[PlannedTrial],
+    *,
+    now: datetime,
+    reason: str = "registered",
 ) -> None:
-    """Store planned trials, queued, and count them.
+    """Store planned trials, queued, under the sweep's present revision, and count them.
 
     Rows go in by the batch: 10,000 trials one by one would hold the write lock for seconds.
     """
     sweep_store.insert_trials(session, [_row(sweep, trial, now=now) for trial in planned])
     ids = [new_trial_id(sweep.id, trial.number) for trial in planned]
     events.note_trials(
-        session, "trial.queued", now=now, sweep_id=sweep.id, trial_ids=ids, reason="registered"
+        session, "trial.queued", now=now, sweep_id=sweep.id, trial_ids=ids, reason=reason
     )
     queued = sweep.trial_counts.get(TrialState.QUEUED, 0) + len(planned)
     sweep.trial_counts = {**sweep.trial_counts, TrialState.QUEUED: queued}
@@ -71,6 +76,7 @@ def _row(sweep: Sweep, planned: PlannedTrial, *, now: datetime) -> dict[str, Any
         "interruptions": 0,
         "resume_next": False,
         "avoid_hosts": [],
+        "revision": sweep.revision,
         "created_at": now,
         "updated_at": now,
     }

@@ -121,6 +121,18 @@ def touch_sweep(sweep: Sweep, *, now: datetime) -> None:
     sweep.updated_at = now
 
 
+def touch_run(session: Session, run: Run, *, now: datetime) -> None:
+    """What an answer could rest on has changed: the run's state, config, summary or name.
+
+    Its project gets a new version, and so does its sweep: answers are kept by these two, so a
+    change that leaves both alone would go on being answered as before.
+    """
+    run.updated_at = now
+    run.project.version += 1
+    if run.sweep_id is not None:
+        touch_sweep(sweep_store.get_sweep(session, run.sweep_id), now=now)
+
+
 def start_run(session: Session, run: Run, *, now: datetime) -> None:
     """A client says that its run is under way.
 
@@ -133,7 +145,7 @@ def start_run(session: Session, run: Run, *, now: datetime) -> None:
     run.dropped_at, run.handed_out, run.preempting = None, 0, False
     if was_ended:
         run.stop_requested_at = run.stop_reason = None
-    run.heartbeat_at = run.updated_at = now
+    run.heartbeat_at = now
     _note(session, run, "run.running", now=now)
     if run.trial_id is not None:
         _start_trial(session, run, now=now)
@@ -197,7 +209,7 @@ def request_stop(session: Session, run: Run, *, now: datetime, reason: str) -> N
     """Ask a run to stop; the first reason stands."""
     if run.stop_requested_at is not None:
         return
-    run.stop_requested_at, run.stop_reason, run.updated_at = now, reason, now
+    run.stop_requested_at, run.stop_reason = now, reason
     _note(session, run, "run.stop_requested", now=now, reason=reason)
 
 
@@ -223,7 +235,7 @@ def end_run(
         certain: The process has surely ended; only then may the run be resumed under its id.
     """
     run.state, run.reason, run.exit_code = state, reason, exit_code
-    run.ended_at = run.updated_at = now
+    run.ended_at = now
     _note(session, run, f"run.{state}", now=now, reason=reason, exit_code=exit_code)
     _count_failure(session, run, state)
     if run.trial_id is None:
@@ -322,7 +334,7 @@ def _queue_again(
 def give_back(session: Session, run: Run, *, now: datetime, reason: str) -> None:
     """A run that was handed out and never started: its trial waits again, at no cost to it."""
     run.state, run.reason = RunState.INTERRUPTED, reason
-    run.ended_at = run.updated_at = now
+    run.ended_at = now
     _note(session, run, "run.interrupted", now=now, reason=reason)
     if run.trial_id is None:
         return
@@ -372,6 +384,7 @@ def _note(
     **facts: Any,
 ) -> None:
     """Write down what happened to a run."""
+    touch_run(session, run, now=now)
     events.note(
         session,
         kind,

@@ -6,7 +6,10 @@ index could hold them; the text keeps them.
 """
 
 import json
+import math
 from typing import Any
+
+import orjson
 
 
 def read_json(text: str) -> Any:
@@ -28,3 +31,23 @@ def storable(value: Any) -> Any:
     if isinstance(value, dict):
         return {storable(key): storable(item) for key, item in value.items()}
     return [storable(item) for item in value] if isinstance(value, list) else value
+
+
+def speakable(value: Any) -> Any:
+    """JSON that every parser reads: NaN and the infinities as strings, whatever the nesting."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+    if isinstance(value, dict):
+        return {str(key): speakable(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [speakable(item) for item in value]
+    return value
+
+
+def write_json(value: Any) -> bytes:
+    """`value` as JSON that every parser reads."""
+    value = speakable(value)
+    try:
+        return orjson.dumps(value, option=orjson.OPT_SERIALIZE_NUMPY)
+    except orjson.JSONEncodeError:  # an integer beyond 64 bits, as a user's config may hold one
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()

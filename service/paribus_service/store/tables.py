@@ -104,6 +104,9 @@ class Project(Base):
     description: Mapped[str | None]
     created_at: Mapped[datetime]
     run_count: Mapped[int] = mapped_column(default=0)
+    version: Mapped[int] = mapped_column(default=1)
+    """Rises with whatever an answer over its runs could rest on: a run's state, config, summary
+    or name. What a running run reports of its curves is none of that."""
 
 
 class ProgramSchemaRecord(Base):
@@ -161,6 +164,10 @@ class Sweep(Base):
     warnings: Mapped[list[str]]
     version: Mapped[int] = mapped_column(default=1)
     """Rises with every change: the ETag."""
+    revision: Mapped[int] = mapped_column(default=1)
+    """Rises when trials are added to those that were registered."""
+    aliases: Mapped[dict[str, Any] | None] = mapped_column(deferred=True)
+    """What the plan can tell apart, as told when it was registered; None for a search."""
     created_by: Mapped[str | None]
     created_at: Mapped[datetime] = mapped_column(index=True)
     updated_at: Mapped[datetime]
@@ -199,6 +206,8 @@ class Trial(Base):
     resume_next: Mapped[bool] = mapped_column(default=False)
     """The next claim continues `run_pk` under its own run id: its end is certain."""
     avoid_hosts: Mapped[list[str]]
+    revision: Mapped[int] = mapped_column(default=1)
+    """The sweep's revision that added it."""
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
 

@@ -101,13 +101,13 @@ class TestNotOffered:
     @pytest.mark.parametrize(
         ("method", "path"),
         [
-            ("GET", "/sweeps/x/contrasts"),
-            ("GET", "/sweeps/x/effects"),
-            ("GET", "/projects/e/p/confounding"),
+            ("GET", "/sweeps/x/curves"),
+            ("GET", "/sweeps/x/findings"),
+            ("GET", "/projects/e/p/throughput"),
             ("POST", "/sweeps/x:clone"),
             ("POST", "/sweeps/x:archive"),
             ("PUT", "/sweeps/by-external-id/mine"),
-            ("POST", "/answers/best"),
+            ("POST", "/answers/curves"),
             ("GET", "/events"),
             ("POST", "/webhooks"),
         ],

@@ -509,3 +509,81 @@ def test_a_config_comes_back_as_it_was_sent(api: TestClient) -> None:
     assert list(stored["parameters"]) == ["b", "a"]
     assert stored["parameters"]["b"]["value"] == 1e-300
     assert stored["description"] == "ü"
+
+
+FRACTION = {
+    "program": "train.py",
+    "design": {
+        "type": "fractional_factorial",
+        "resolution": 3,
+        "factors": {name: {"levels": [0, 1]} for name in "abcde"},
+        "replicates": {"seed": [0, 1]},
+    },
+}
+
+
+class TestAliases:
+    """What a plan leaves open is told before it is registered, when it is, and afterwards."""
+
+    def test_a_preview_tells_chains_words_and_what_will_be_answerable(
+        self, api: TestClient
+    ) -> None:
+        told = api.post(f"{SWEEPS}?validate_only=true", json=FRACTION).json()["aliases"]
+
+        # Montgomery, table 8.14, 2^(5-2): D = AB, E = AC.
+        assert told["settings"] == 8
+        assert told["resolution"] == 3
+        assert [chain["text"] for chain in told["chains"]][0] == "a = b x d = c x e"
+        assert [word["text"] for word in told["defining_relation"]] == [
+            "a x b x d",
+            "a x c x e",
+            "b x c x d x e",
+        ]
+        # 16 trials less the mean and five main effects
+        assert told["forecast"]["main_effects"]["residual_df"] == 10
+        assert told["forecast"]["with_interactions"]["answerable"] == []
+
+    def test_registering_tells_the_same_and_the_sweep_keeps_it(self, api: TestClient) -> None:
+        preview = api.post(f"{SWEEPS}?validate_only=true", json=FRACTION).json()["aliases"]
+
+        registered = api.post(SWEEPS, json=FRACTION).json()
+
+        shown = api.get(f"{SWEEPS}/{registered['id']}").json()
+        assert registered["aliases"] == shown["aliases"] == preview
+        assert registered["expected_trials"] == 16
+
+    def test_plackett_burman_tells_its_thirds(self, api: TestClient) -> None:
+        factors = {name: {"levels": [0, 1]} for name in "abcdefghijk"}
+        config = {"program": "t.py", "design": {"type": "plackett_burman", "factors": factors}}
+
+        told = api.post(f"{SWEEPS}?validate_only=true", json=config).json()["aliases"]
+
+        # 11 main effects, each with a third of C(10, 2) = 45 pairs of two others
+        assert told["partial_count"] == 495
+        assert {alias["share"] for alias in told["partial"]} == {"-1/3", "+1/3"}
+
+    def test_a_list_of_sweeps_does_not_carry_it(self, api: TestClient) -> None:
+        api.post(SWEEPS, json=FRACTION)
+
+        (listed,) = api.get(SWEEPS).json()["items"]
+
+        assert "aliases" not in listed
+
+    def test_a_search_was_planned_by_nobody(self, api: TestClient) -> None:
+        config = grid_config(method="random", parameters={"lr": {"min": 0.0, "max": 1.0}})
+
+        preview = api.post(f"{SWEEPS}?validate_only=true", json=config).json()
+        sweep = api.post(SWEEPS, json=config).json()
+
+        assert preview["aliases"] is None
+        assert sweep["aliases"] is None
+
+    def test_what_a_design_cannot_be_is_refused_with_key_and_reason(self, api: TestClient) -> None:
+        design = FRACTION["design"] | {"forbid": [{"a": 1}]}
+
+        answer = api.post(SWEEPS, json={"program": "train.py", "design": design})
+
+        assert answer.status_code == 422
+        (error,) = answer.json()["errors"]
+        assert error["pointer"] == "/design/forbid"
+        assert "d_optimal plans around forbid" in error["hint"]

@@ -15,6 +15,9 @@ import pytest
 from typer.testing import CliRunner
 
 from paribus_service.cli.program import app
+from paribus_service.clock import Clock
+from paribus_service.store.engine import make_engine
+from tests.factories import Lab
 
 DEADLINE_SECONDS = 60  # a busy machine; on a quiet one the service is ready in 1.5
 
@@ -104,3 +107,14 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     service = start(tmp_path_factory.mktemp("served") / "data")
     yield service
     service.stop()
+
+
+@pytest.fixture
+def lab(served: Served) -> Iterator[Lab]:
+    """What agents and training programs would send, written to the served database."""
+    lab = Lab(served.data_dir)
+    lab.engine.dispose()
+    lab.engine = make_engine(f"sqlite:///{served.data_dir / 'paribus.db'}")
+    lab.clock.advance((Clock().now() - lab.clock.now()).total_seconds())
+    yield lab
+    lab.engine.dispose()

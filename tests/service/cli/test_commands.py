@@ -10,11 +10,10 @@ import httpx
 import pytest
 import yaml
 
-from paribus_service.clock import Clock
 from paribus_service.store.engine import make_engine, session_scope
 from paribus_service.store.states import TrialState
 from paribus_service.store.sweeps import get_sweep, list_trials
-from tests.factories import Lab, grid_config
+from tests.factories import grid_config
 from tests.service.cli.conftest import Served, paribus
 
 
@@ -68,6 +67,15 @@ class TestLaunch:
         assert "1,791 evaluations" in done.stdout  # 3 seeds x (47 + 6 + 75 + 469)
         assert "Nothing was written" in done.stdout
         assert len(served.json("status")) == before
+
+    def test_a_dry_run_of_a_fraction_prints_what_it_leaves_open(self, served: Served) -> None:
+        done = served("launch", "screening-five-factors", "--dry-run")
+
+        printed = " ".join(done.stdout.split())  # lines are broken where the terminal ends
+        assert "16 trials" in printed
+        assert "Resolution 3: main effects cannot be told from interactions" in printed
+        assert "`max_grad_norm` cannot be told from the interaction `weight_decay` x" in printed
+        assert "If any two factors may interact, no average effect can be told." in printed
 
     def test_a_config_from_stdin(self, served: Served) -> None:
         done = served("launch", "-", "--json", text_in=json.dumps(grid_config(name="piped")))
@@ -130,46 +138,6 @@ class TestStatus:
         assert "is cancelled" in done.stdout
 
 
-class TestBest:
-    def test_without_a_finished_run_there_is_no_answer_yet(
-        self, served: Served, sweep_id: str
-    ) -> None:
-        done = served("best", sweep_id)
-
-        assert done.returncode == 1
-        assert "no finished run" in done.stdout
-        assert "To come: 4 queued" in done.stdout
-
-    def test_each_level_stands_with_its_best_run_and_link(
-        self, served: Served, config_file: Path
-    ) -> None:
-        sweep_id = served.json("launch", config_file, "--entity", "lab")["id"]
-        lab = Lab(served.data_dir)
-        lab.engine = make_engine(f"sqlite:///{served.data_dir / 'paribus.db'}")
-        lab.clock.advance((Clock().now() - lab.clock.now()).total_seconds())
-        agent = lab.agent(sweep_id)
-        runs = {loss: lab.run_trial(agent, loss=loss) for loss in (0.5, 0.25, 0.75, 0.125)}
-        lab.engine.dispose()
-
-        done = served("best", sweep_id, "--factor", "lr")
-        answer = served.json("best", sweep_id)
-
-        # One run in four has 0.125; the other level's best is 0.25 or 0.5, as they were dealt.
-        assert done.returncode == 0
-        assert "loss, lower is better; 4 runs ranked" in done.stdout
-        assert f"{served.url}/lab/imdb/runs/{runs[0.125]}" in done.stdout
-        assert "\nlr" in done.stdout
-        assert "\nbatch" not in done.stdout
-        assert [f["factor"] for f in answer["factors"]] == ["batch", "lr"]
-        assert min(lv["value"] for lv in answer["factors"][1]["levels"]) == 0.125
-
-    def test_a_misspelt_factor_is_refused(self, served: Served, sweep_id: str) -> None:
-        done = served("best", sweep_id, "--factor", "bach")
-
-        assert done.returncode == 2
-        assert "did you mean 'batch'?" in done.stderr
-
-
 class TestOthers:
     def test_library_lists_questions_and_prints_a_file_as_it_is(self, served: Served) -> None:
         listed = served("library").stdout
@@ -212,7 +180,7 @@ class TestExitCodes:
 def test_client_commands_load_no_server_and_no_scipy() -> None:
     """They must answer at once; FastAPI, SQLAlchemy and scipy take a second together."""
     program = (
-        "import sys, paribus_service.cli, paribus_service.cli.remote\n"
+        "import sys, paribus_service.cli.remote, paribus_service.cli.answering\n"
         "print(sorted({'fastapi', 'sqlalchemy', 'scipy', 'numpy', 'pydantic'} & set(sys.modules)))"
     )
 

@@ -1,6 +1,7 @@
 """`paribus serve`, `keys` and `db upgrade`: processes on a real socket."""
 
 import json
+import os
 import socket
 import sqlite3
 from collections.abc import Iterator
@@ -8,7 +9,9 @@ from pathlib import Path
 
 import httpx
 import pytest
+import typer
 
+from paribus_service.cli.serve import serve
 from tests.service.cli.conftest import Served, paribus, start
 
 
@@ -51,6 +54,22 @@ class TestStart:
         assert service.api_key is not None
         assert len(service.api_key) == len("local-") + 40
         assert "nobody is asked for a key" in printed
+
+
+class TestThreads:
+    @pytest.mark.parametrize(("given", "used"), [(None, "1"), ("4", "4")])
+    def test_answers_are_worked_out_in_one_thread_unless_somebody_says_otherwise(
+        self, monkeypatch: pytest.MonkeyPatch, given: str | None, used: str
+    ) -> None:
+        """Numpy reads it once, when it comes; a refused start has set it too."""
+        monkeypatch.setenv("OPENBLAS_NUM_THREADS", given or "")
+        if given is None:
+            monkeypatch.delenv("OPENBLAS_NUM_THREADS")
+
+        with pytest.raises(typer.Exit):
+            serve({"port": "no port"}, ready_file=None)
+
+        assert os.environ["OPENBLAS_NUM_THREADS"] == used
 
 
 class TestRefusedStart:

@@ -126,7 +126,7 @@ class TestSweepPage:
 
         page = text_of(page_of(browser, sweep_id))
 
-        assert "Ranked by holdout/loss , lowest first; 2 runs ranked" in page
+        assert "Asked about holdout/loss , lowest first; 2 runs with a value" in page
         assert "0.25 2 0.5 0.353553" in page
         assert "no finished run" in page
 
@@ -141,7 +141,7 @@ class TestSweepPage:
         page = text_of(page_of(browser, sweep_id))
 
         assert "failed: the program ended with exit code 3" in page
-        assert "2 of 4" not in page
+        assert "2 of 4 trials" not in page
         assert "1 of 4 trials done, 1 failed, 2 waiting" in page
 
     def test_runs_on_two_gpus_are_named_as_moved_together(
@@ -156,8 +156,8 @@ class TestSweepPage:
 
         page = page_of(browser, sweep_id)
 
-        assert "Moved together:" in page
-        assert "gpu_name" in page
+        assert "⇄</span> confounded</span>" in page
+        assert "<code>gpu_name</code>" in page
 
     def test_a_metric_that_no_run_logged_is_a_reason_and_no_error(
         self, lab: Lab, browser: TestClient

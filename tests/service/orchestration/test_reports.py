@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from paribus_service.errors import InvalidRequest
-from paribus_service.orchestration import reports
+from paribus_service.orchestration import answers
+from paribus_service.orchestration.inquiries import Inquiry, Subject
 from paribus_service.store import sweeps as sweep_store
 from tests.factories import Lab, grid_config
 
@@ -18,8 +19,8 @@ def lab(tmp_path: Path) -> Lab:
 
 def best(lab: Lab, sweep: str, **question: Any) -> dict[str, Any]:
     with lab.reading() as session:
-        row = sweep_store.get_sweep(session, sweep)
-        return reports.best(session, row, run_url=lambda run: f"/{run.path}", **question)
+        subject = Subject.of_sweep(sweep_store.get_sweep(session, sweep))
+        return answers.worked_out(session, subject, "best", Inquiry(**question), root="")
 
 
 def level(answer: dict[str, Any], factor: str, label: str) -> dict[str, Any]:
@@ -94,7 +95,7 @@ class TestBest:
 
     def test_a_factor_that_is_none_names_the_nearest(self, lab: Lab) -> None:
         with pytest.raises(InvalidRequest) as caught:
-            best(lab, lab.register(), factor_names=["batsh"])
+            best(lab, lab.register(), factors=("batsh",))
 
         assert caught.value.problems[0].hint == "did you mean 'batch'?"
 

@@ -4,34 +4,22 @@ Times are RFC 3339 in UTC with a Z; NaN and the infinities, which JSON cannot sa
 "NaN", "Infinity" and "-Infinity"; a field that an operation does not have is refused by its name.
 """
 
-import math
 from typing import Annotated, Any, Generic, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, PlainSerializer, WithJsonSchema, model_validator
 from pydantic_core import PydanticCustomError
 
 from paribus_service.errors import nearest
-
-
-def plain(value: Any) -> Any:
-    """JSON that every parser reads: NaN and the infinities as strings, whatever the nesting."""
-    if isinstance(value, float) and not math.isfinite(value):
-        return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
-    if isinstance(value, dict):
-        return {str(key): plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [plain(item) for item in value]
-    return value
-
+from paribus_service.store.json_text import speakable
 
 Item = TypeVar("Item")
 
-Json = Annotated[Any, PlainSerializer(plain, return_type=Any), WithJsonSchema({})]
+Json = Annotated[Any, PlainSerializer(speakable, return_type=Any), WithJsonSchema({})]
 """Any JSON value, as a user or a program chose it."""
 
 JsonObject = Annotated[
     dict[str, Any],
-    PlainSerializer(plain, return_type=dict[str, Any]),
+    PlainSerializer(speakable, return_type=dict[str, Any]),
     WithJsonSchema({"type": "object", "additionalProperties": True}),
 ]
 """Any JSON object."""

@@ -2,11 +2,12 @@
 
 from dataclasses import asdict
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 from pydantic import Field
 
 from paribus_service.api import links
+from paribus_service.api.bodies.aliases import AliasesOut
 from paribus_service.api.bodies.base import Answer, Asked, Json, JsonObject
 from paribus_service.orchestration import registry
 from paribus_service.orchestration.registry import Plan
@@ -58,6 +59,8 @@ class SweepOut(Answer):
     warnings: list[str]
     version: int
     """Rises with every change; the ETag."""
+    revision: int
+    """Rises when trials are added to those that were registered."""
     created_by: str | None
     """Name of the key that registered it."""
     created_at: datetime
@@ -68,9 +71,13 @@ class SweepOut(Answer):
     links: dict[str, str]
 
     @classmethod
-    def of(cls, sweep: Sweep, base: str) -> "SweepOut":
+    def of(cls, sweep: Sweep, base: str) -> Self:
         """The body for a sweep; `base` is where links begin."""
-        return cls(
+        return cls(**cls._fields_of(sweep, base))
+
+    @classmethod
+    def _fields_of(cls, sweep: Sweep, base: str) -> dict[str, Any]:
+        return dict(
             id=sweep.id,
             name=sweep.name,
             description=sweep.description,
@@ -78,7 +85,7 @@ class SweepOut(Answer):
             project=sweep.project.name,
             state=SweepState(sweep.state),
             reason=sweep.reason,
-            can=registry.legal_verbs(sweep),  # type: ignore[arg-type]
+            can=registry.legal_verbs(sweep),
             method=sweep.method,
             metric=_metric(sweep.metric_name, sweep.metric_goal),
             program=sweep.program,
@@ -88,6 +95,7 @@ class SweepOut(Answer):
             config=sweep.config,
             warnings=sweep.warnings,
             version=sweep.version,
+            revision=sweep.revision,
             created_by=sweep.created_by,
             created_at=sweep.created_at,
             updated_at=sweep.updated_at,
@@ -95,6 +103,17 @@ class SweepOut(Answer):
             agent_command=links.agent_command(sweep),
             links=links.of_sweep(base, sweep),
         )
+
+
+class SweepAndAliasesOut(SweepOut):
+    """A registered sweep, with what its plan can tell apart."""
+
+    aliases: AliasesOut | None
+    """As told when it was registered; null for a search, whose settings nobody planned."""
+
+    @classmethod
+    def _fields_of(cls, sweep: Sweep, base: str) -> dict[str, Any]:
+        return super()._fields_of(sweep, base) | {"aliases": AliasesOut.of(sweep.aliases)}
 
 
 def _metric(name: str | None, goal: str | None) -> MetricOut | None:
@@ -151,15 +170,6 @@ class MovedTogetherOut(Answer):
         return cls.model_validate(found.as_dict())
 
 
-class FactorsOut(Answer):
-    """A sweep's factors, and which of them moved together."""
-
-    sweep_id: str
-    factors: list[FactorOut]
-    moved_together: list[MovedTogetherOut]
-    """Over the settings that the sweep plans."""
-
-
 class PlannedTrialOut(Answer):
     """A trial that registering would make."""
 
@@ -185,6 +195,8 @@ class PlanOut(Answer):
     """All of them; empty for a search, whose trials are drawn when an agent asks."""
     factors: list[FactorOut]
     moved_together: list[MovedTogetherOut]
+    aliases: AliasesOut | None
+    """What this plan can tell apart if every trial finishes; null for a search."""
     price: Json
     """Optimizer steps, evaluations and examples; null where the program is not known."""
     warnings: list[str]
@@ -204,6 +216,7 @@ class PlanOut(Answer):
             trials=[_planned(trial) for trial in plan.trials],
             factors=[FactorOut.of(factor) for factor in plan.factors],
             moved_together=[MovedTogetherOut.of(found) for found in plan.moved_together],
+            aliases=AliasesOut.of(plan.aliases),
             price=plan.price and asdict(plan.price),
             warnings=list(spec.warnings),
             config=dict(spec.config),
@@ -225,6 +238,8 @@ class TrialOut(Answer):
     id: str
     sweep_id: str
     number: int
+    revision: int
+    """The sweep's revision that added it, or queued it again."""
     setting: dict[str, str | None]
     replicate: JsonObject
     args: JsonObject
@@ -249,6 +264,7 @@ class TrialOut(Answer):
             id=trial.id,
             sweep_id=trial.sweep_id,
             number=trial.number,
+            revision=trial.revision,
             setting=trial.setting,
             replicate=trial.replicate,
             args=trial.args,
