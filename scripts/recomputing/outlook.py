@@ -107,6 +107,7 @@ def outlook(
         "detectable": planned * delta * math.sqrt(variance_factor),
         "smallest_effect": smallest,
         "needed": needed,
+        "replicates": None if needed is None else needed // step,
         "more_runs": more,
         "gpu_hours": hours,
         "without_pilot": [] if smallest is not None else without_pilot(alpha),

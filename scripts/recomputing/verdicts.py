@@ -250,6 +250,7 @@ class Verdicts:
             "spread": None,
             "detectable": None,
             "needed": None,
+            "replicates": None,
             "more_runs": settings,
             "gpu_hours": None if hours is None else hours * settings,
             "without_pilot": without_pilot(alpha),

@@ -277,9 +277,8 @@ class TestModel:
     def test_the_robust_covariance(self, told: Any, case: Any) -> None:
         fitted = Fitted(gate_of(told, case), (), None)
 
-        made = fitted.solution.robust(
-            np.eye(fitted.gate.parameters), fitted.matrix, fitted.table.values
-        )
+        root = fitted.solution.residual_root(fitted.matrix, fitted.table.values)
+        made = fitted.solution.robust(np.eye(fitted.gate.parameters), root)
 
         wanted = np.array(case["expected"]["covariance"])
         # the intercept's own estimate is about the centre: its (co)variances are the same

@@ -33,7 +33,8 @@ from paribus_sweeps.design.follow_ups import follow_ups
 from paribus_sweeps.design.proposals import FollowUps
 from paribus_sweeps.errors import UnknownKind
 
-_WITH_PAIRS = ("contrasts", "report")  # kinds that show what is drawn at random
+_WITH_PAIRS = ("contrasts", "report")  # kinds that show pairs, and what is drawn at random
+MOST_SEEDS = 100  # of a setting, in a set of runs that is proposed
 MOST_LISTED = 1_000  # runs by id in one answer; beyond it they are counted
 
 
@@ -52,16 +53,16 @@ def answer(kind: str, case: Case, *, also: Sequence[Case] = ()) -> dict[str, Any
     """
     if kind not in KINDS:
         raise UnknownKind(kind, tuple(KINDS))
-    asked = Asked(case, tuple(also), resample=kind in _WITH_PAIRS)
+    asked = Asked(case, tuple(also), details=kind in _WITH_PAIRS)
     return {"kind": kind, **asked.envelope(), **KINDS[kind](asked)}
 
 
 class Asked:
     """One case, and what its kinds of answer share."""
 
-    def __init__(self, case: Case, also: tuple[Case, ...] = (), *, resample: bool = True) -> None:
+    def __init__(self, case: Case, also: tuple[Case, ...] = (), *, details: bool = True) -> None:
         self.case = case
-        self.resample = resample
+        self.details = details
         self.also = also
 
     @property
@@ -72,13 +73,13 @@ class Asked:
     @cached_property
     def judged(self) -> Judged:
         """The verdicts, with pairs and model behind them."""
-        return judge(self.case.table, self.question, resample=self.resample)
+        return judge(self.case.table, self.question, details=self.details)
 
     @cached_property
     def responses(self) -> tuple[ResponseRow, ...]:
         """The verdicts of all responses, side by side."""
         others = {
-            c.question.response: judge(c.table, c.question, resample=False) for c in self.also
+            c.question.response: judge(c.table, c.question, details=False) for c in self.also
         }
         return across_responses({self.question.response: self.judged, **others})
 
@@ -108,7 +109,14 @@ class Asked:
             sd=found.sd if found else None,
             df=found.fitted.solution.residual_df if found and found.sd else None,
             hours_per_run=self.question.hours_per_run,
+            seeds=self._seeds(),
         )
+
+    def _seeds(self) -> int | None:
+        """Replicates of every setting that would settle what is inconclusive (METHOD 8)."""
+        outlooks = [found.outlook for found in self.judged.answers if found.outlook]
+        wanted = [o.replicates for o in outlooks if o.more_runs and o.replicates]
+        return min(max(wanted), MOST_SEEDS) if wanted else None
 
     def envelope(self) -> dict[str, Any]:
         """What every answer carries."""

@@ -10,7 +10,7 @@ Source: METHOD 4; Box, Hunter & Hunter, Statistics for Experimenters, 2nd ed., c
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -20,7 +20,7 @@ import numpy as np
 from paribus_sweeps.analysis import paired
 from paribus_sweeps.analysis.effects import contrast_pairs
 from paribus_sweeps.analysis.paired import PairedSummary, PairingUsefulness, Welch
-from paribus_sweeps.design.table import Codes, Floats, Table, cell_keys
+from paribus_sweeps.design.table import Codes, Column, Floats, Table, cell_keys
 from paribus_sweeps.runs import OPEN
 
 MOST_SHOWN = 200  # pairs, contexts and lost runs of one contrast that are written out
@@ -154,7 +154,7 @@ def matched_contrasts(
     seed: str,
     against_baseline: bool | None = None,
     level: float = 0.95,
-    resample: bool = True,
+    details: bool = True,
 ) -> tuple[MatchedContrast, ...]:
     """Compare the levels of a factor over runs that agree in everything else.
 
@@ -167,8 +167,8 @@ def matched_contrasts(
         seed: Text that random draws are made from (METHOD 13).
         against_baseline: Which levels are compared: see `effects.contrast_pairs`.
         level: Of the intervals.
-        resample: False leaves out what draws at random (bootstrap, random sign flips): no
-            verdict rests on it, and it takes most of the time.
+        details: False leaves out what draws at random (bootstrap, random sign flips) and the
+            lists of pairs and contexts: no verdict rests on them, and they take most of the time.
 
     Raises:
         KeyError: The table has no such factor.
@@ -178,38 +178,36 @@ def matched_contrasts(
         return ()
     rows = table.averaged()
     compared, _ = contrast_pairs(rows.column(factor), against_baseline)
-    matching = _Matching(table, rows, factor, resample=resample)
+    matching = _Matching(table, rows, factor, details=details)
     return tuple(matching.contrast(low, high, seed=seed, level=level) for low, high in compared)
 
 
 class _Matching:
     """The finished runs of a table by everything but one factor."""
 
-    def __init__(self, table: Table, rows: Table, factor: str, *, resample: bool) -> None:
+    def __init__(self, table: Table, rows: Table, factor: str, *, details: bool) -> None:
         self.table = table
         self.rows = rows
-        self.resample = resample
+        self.details = details
         self.column = rows.column(factor)
         self.others = [c for c in (*rows.factors, *rows.blocks) if c.name != factor]
         self.told = [c for c in self.others if c.varies]
-        seeds = [rows.replicate] if rows.replicate else []
-        keys = cell_keys([*self.others, *seeds], rows=len(rows))
-        _, self.group = np.unique(keys, return_inverse=True)
+        self.context = _numbered(self.others, len(rows))
+        self.group = self.context
+        """(rows,): the same, replicates told apart."""
+        if rows.replicate is not None:
+            self.group = _numbered([*self.others, rows.replicate], len(rows))
         self.groups = int(self.group.max(initial=-1)) + 1
         self._places: dict[str, Codes] = {}
+        own = table.column(factor)
+        self.with_lost = frozenset(own.labels[code] for code in set(own.codes[~table.usable]))
 
     @cached_property
-    def context(self) -> Codes:
-        """(rows,): which setting of everything else, replicates not told apart."""
-        found: Codes = np.unique(cell_keys(self.others, rows=len(self.rows)), return_inverse=True)[
-            1
-        ]
+    def _first_of_context(self) -> Codes:
+        """(contexts,): a row of each."""
+        found = np.zeros(int(self.context.max(initial=-1)) + 1, np.int64)
+        found[self.context[::-1]] = np.arange(len(self.context))[::-1]
         return found
-
-    @cached_property
-    def first_of_context(self) -> Codes:
-        """(contexts,): the first row of each."""
-        return np.unique(self.context, return_index=True)[1]
 
     def places(self, label: str) -> Codes:
         """Return for each group its row at this level, (groups,), -1 where there is none."""
@@ -220,16 +218,14 @@ class _Matching:
             self._places[label] = found
         return self._places[label]
 
-    @cached_property
-    def ambiguous(self) -> frozenset[str]:
-        """Levels with several runs in one group: nothing tells which to pair."""
-        places = np.sort(self.group * len(self.column.labels) + self.column.codes)
-        twice = places[1:][places[1:] == places[:-1]] % len(self.column.labels)
-        return frozenset(self.column.labels[code] for code in np.unique(twice))
+    def is_ambiguous(self, label: str) -> bool:
+        """Whether a group has several runs at this level: nothing tells which to pair."""
+        count = np.count_nonzero(self.column.codes == self.column.labels.index(label))
+        return np.count_nonzero(self.places(label) >= 0) < count
 
     def contrast(self, low: str, high: str, *, seed: str, level: float) -> MatchedContrast:
         """Compare two levels."""
-        ambiguous = not self.ambiguous.isdisjoint((low, high))
+        ambiguous = self.is_ambiguous(low) or self.is_ambiguous(high)
         lows, highs = (self.places(label) for label in (low, high))
         both = np.flatnonzero((lows >= 0) & (highs >= 0)) if not ambiguous else np.zeros(0, int)
         at = lows[both], highs[both]
@@ -241,7 +237,7 @@ class _Matching:
             seed=f"{seed}|{self.column.name}|{low}|{high}",
             level=level,
             magnitude=float(np.max(np.abs([y_low, y_high]), initial=0.0)),
-            resample=self.resample and len(both) <= _MOST_RESAMPLED,
+            resample=self.details and len(both) <= _MOST_RESAMPLED,
         )
         lost = self._lost(low, high)
         unpaired = self._unpaired(low, high, level) if not len(both) else None
@@ -250,8 +246,8 @@ class _Matching:
             low=low,
             high=high,
             summary=summary,
-            pairs=self._shown_pairs(at, contexts),
-            contexts=tuple(self._described(c) for c in np.unique(contexts)[:MOST_SHOWN]),
+            pairs=self._shown_pairs(at, contexts) if self.details else (),
+            contexts=self._described(contexts) if self.details else (),
             lost=tuple(lost[:MOST_SHOWN]),
             lost_count=len(lost),
             open_count=sum(pair.is_open for pair in lost),
@@ -277,9 +273,9 @@ class _Matching:
             for low, high in zip(at[0][order], at[1][order], strict=True)
         )
 
-    def _described(self, context: int) -> dict[str, str]:
-        row = int(self.first_of_context[context])
-        return {c.name: c.labels[c.codes[row]] for c in self.told}
+    def _described(self, contexts: Codes) -> tuple[Mapping[str, str], ...]:
+        rows = self._first_of_context[np.unique(contexts)[:MOST_SHOWN]]
+        return tuple({c.name: c.labels[c.codes[row]] for c in self.told} for row in rows)
 
     def _depends_on(
         self, summary: PairedSummary, low_rows: Codes, differences: Floats
@@ -297,7 +293,7 @@ class _Matching:
         table = self.table
         codes = {label: self.column.labels.index(label) for label in (low, high)}
         own = table.column(self.column.name).codes
-        if not np.any(~table.usable & np.isin(own, list(codes.values()))):
+        if self.with_lost.isdisjoint((low, high)):
             return []
         seeds = [table.replicate] if table.replicate else []
         columns = [table.column(c.name) for c in self.others]
@@ -351,6 +347,12 @@ class _Matching:
                     f"In {differing} of {len(at[0])} pairs the partners differ in `{column.name}`."
                 )
         return notes
+
+
+def _numbered(columns: Sequence[Column], rows: int) -> Codes:
+    """(rows,): equal numbers, from 0, for rows that agree in all of the columns."""
+    found: Codes = np.unique(cell_keys(columns, rows=rows), return_inverse=True)[1]
+    return found
 
 
 def _lost_pair(table: Table, row: int, partner: int) -> LostPair:

@@ -153,8 +153,8 @@ class Groups:
     def context_means(self, pairs: Differences) -> tuple[ContextMean, ...]:
         """Return the means in the response's own unit, by context."""
         own = (self.means + pairs.middle) * pairs.unit
-        rows = zip(self.codes, self.sizes, own, strict=True)
-        return tuple(ContextMean(int(code), int(n), float(mean)) for code, n, mean in rows)
+        rows = zip(self.codes.tolist(), self.sizes.tolist(), own.tolist(), strict=True)
+        return tuple(ContextMean(*row) for row in rows)
 
 
 def t_estimate(

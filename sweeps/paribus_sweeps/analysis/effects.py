@@ -17,6 +17,7 @@ import itertools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
@@ -267,14 +268,17 @@ class _Tests:
             return self._robust_f(term, df)
         return explained / df / (self.solution.rss / self.df)
 
+    @cached_property
+    def _residual_root(self) -> Floats:
+        return self.solution.residual_root(self.fitted.matrix, self.fitted.table.values)
+
     def _robust_f(self, term: Term, df: int) -> float | None:
         """Return F of the term's own coefficients that can be told; None without an error."""
         part = self.fitted.gate.matrix.columns_of(term)
         directions = self._directions(term)
         functions = np.zeros((df, self.fitted.gate.parameters))
         functions[:, part] = directions[:, directions.shape[1] - df :].T
-        values = self.fitted.table.values
-        covariance = self.solution.robust(functions, self.fitted.matrix, values)
+        covariance = self.solution.robust(functions, self._residual_root)
         if self._is_rounding(functions, covariance):
             return None
         estimates = np.array([self.solution.estimate(row) for row in functions])
@@ -347,8 +351,7 @@ class _Tests:
         assert self.sd is not None
         if self.kind == "pooled":
             return self.sd * math.sqrt(variance_factor)
-        values = self.fitted.table.values
-        found = float(self.solution.robust(function[None, :], self.fitted.matrix, values)[0, 0])
+        found = float(self.solution.robust(function[None, :], self._residual_root)[0, 0])
         least = _LEAST_VARIANCE * self.sd**2 * variance_factor
         return math.sqrt(found) if found > least else None
 
@@ -396,9 +399,7 @@ class _Tests:
         found = self.fitted.gate
         functions = np.array([found.contrast(c.factor, c.low, c.high) for c in told])
         if self.kind == "hc3":
-            covariance = self.solution.robust(
-                functions, self.fitted.matrix, self.fitted.table.values
-            )
+            covariance = self.solution.robust(functions, self._residual_root)
         else:
             half = functions @ self.solution.half
             covariance = half @ half.T

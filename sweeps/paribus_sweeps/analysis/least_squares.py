@@ -44,8 +44,7 @@ class LeastSquares:
         centre = float(np.mean(values / largest)) * largest
         left = values - centre
         scale = float(np.max(np.abs(left), initial=0.0)) or 1.0
-        joined = np.column_stack([matrix, left / scale])
-        return cls(len(values), triangular(joined), centre, scale)
+        return cls(len(values), triangular(matrix, left / scale), centre, scale)
 
     def plus(self, row: Floats, value: float) -> LeastSquares:
         """Return the reduction with one more run: (parameters,) and its response."""
@@ -176,15 +175,26 @@ class Solution:
         fitted = matrix @ self.coefficients
         return values - self.of.centre - fitted * self.of.scale
 
-    def robust(self, functions: Floats, matrix: Floats, values: Floats) -> Floats:
+    def residual_root(self, matrix: Floats, values: Floats) -> Floats:
+        """Return R of the runs' own residuals, (rank, rank): what `robust` takes.
+
+        R'R is the middle of the HC3 sandwich, each run weighed with (e / (1 - h))^2.
+        """
+        weights = self.residuals(matrix, values) / (1 - self.leverages(matrix))
+        return triangular((matrix @ self.half) * weights[:, None])
+
+    def robust(self, functions: Floats, root: Floats) -> Floats:
         """Return the HC3 covariance of L b, (m, m), in the response's unit squared.
+
+        Args:
+            functions: (m, parameters).
+            root: What `residual_root` gave.
 
         Source: MacKinnon & White, J. Econometrics 29 (1985); METHOD 5.4. Not to be asked for
         where a leverage is 1.
         """
-        weights = self.residuals(matrix, values) / (1 - self.leverages(matrix))
-        loads = (matrix @ self.half) @ (self.half.T @ functions.T)
-        return np.asarray((loads * weights[:, None]).T @ (loads * weights[:, None]))
+        loads = root @ (self.half.T @ functions.T)
+        return np.asarray(loads.T @ loads)
 
 
 def _orthonormal(

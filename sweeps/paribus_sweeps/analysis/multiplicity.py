@@ -251,6 +251,7 @@ def _spread_law(df: float, panel: float = _PANEL) -> tuple[_Floats, _Floats]:
     return np.exp(x), weights / math.fsum(weights)
 
 
+@lru_cache(maxsize=64)
 def _panels(low: float, high: float, count: int) -> tuple[_Floats, _Floats]:
     """Return nodes and weights of Gauss and Legendre on `count` equal parts of an interval."""
     nodes, weights = np.polynomial.legendre.leggauss(_NODES)

@@ -49,6 +49,8 @@ class Outlook:
     smallest_effect: float | None
     needed: int | None
     """Pairs or runs for the smallest effect, to say yes or no."""
+    replicates: int | None
+    """Of every setting that is compared: `needed` is a whole number of them."""
     more_runs: int | None
     """Runs beyond the present ones; 0 where there are enough. Where no spread is known, those
     that would show it."""
@@ -78,6 +80,7 @@ class Outlook:
             "detectable": self.detectable,
             "smallest_effect": self.smallest_effect,
             "needed": self.needed,
+            "replicates": self.replicates,
             "more_runs": self.more_runs,
             "gpu_hours": self.gpu_hours,
             "without_pilot": [
@@ -164,7 +167,8 @@ def _outlook(plan: _Plan, alpha: float, question: Question, found: Comparison) -
     sentence = _sentence(plan, detectable, smallest, needed, more, hours, question)
     return Outlook(
         unit=plan.unit, n=plan.n, alpha=alpha, spread=plan.spread, spread_planned=planned,
-        detectable=detectable, smallest_effect=smallest, needed=needed, more_runs=more,
+        detectable=detectable, smallest_effect=smallest, needed=needed,
+        replicates=None if needed is None else needed // plan.step, more_runs=more,
         gpu_hours=hours, without_pilot=table, sentence=sentence,
     )  # fmt: skip
 
@@ -222,7 +226,7 @@ def _unknown(
     )
     return Outlook(
         unit="pairs", n=pairs, alpha=alpha, spread=None, spread_planned=None, detectable=None,
-        smallest_effect=question.smallest_effect, needed=None, more_runs=settings,
+        smallest_effect=question.smallest_effect, needed=None, replicates=None, more_runs=settings,
         gpu_hours=hours, without_pilot=_table(alpha), sentence=sentence,
         why_unknown=notes[0].rstrip(".") if notes else None,
     )  # fmt: skip

@@ -155,15 +155,16 @@ def paired_summary(
     check_level(level)
     pairs = Differences.of(differences, contexts, magnitude)
     groups = Groups.of(pairs)
+    means = groups.context_means(pairs)
     return PairedSummary(
         n=pairs.n,
         contexts=len(groups.codes),
         headline=_headline(pairs, level),
         sd=pairs.spread(pairs.sd) if pairs.n > 1 else None,
         fixed=_fixed(pairs, groups, level),
-        across=_across(groups.context_means(pairs), magnitude, level),
+        across=_across(means, magnitude, level),
         sd_within=pairs.spread(groups.sd) if groups.df else None,
-        context_means=groups.context_means(pairs),
+        context_means=means,
         heterogeneity=_heterogeneity(pairs, groups),
         sign_flip=sign_flip_test(pairs, level, seed if resample else None),
         signed_rank=signed_rank_test(pairs, level),

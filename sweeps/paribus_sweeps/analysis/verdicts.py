@@ -88,13 +88,14 @@ class Judged:
     """What was decided for the whole table before any p-value was looked at."""
 
 
-def judge(table: Table, question: Question, *, resample: bool = True) -> Judged:
+def judge(table: Table, question: Question, *, details: bool = True) -> Judged:
     """Ask the gate, then pairs and model, and say what they come to for each factor.
 
     Args:
         table: Every run that was planned or made, with its response where it has one.
         question: What is asked.
-        resample: Whether matched contrasts have what is drawn at random; no verdict rests on it.
+        details: Whether matched contrasts have their lists, and what is drawn at random; no
+            verdict rests on them.
 
     Raises:
         CannotTransform: The response does not lie where the transform is defined.
@@ -103,7 +104,7 @@ def judge(table: Table, question: Question, *, resample: bool = True) -> Judged:
     """
     scale, notes = scale_of(table, question)
     table = transformed(table.without(question.waived), scale)
-    return _Judging(table, question, scale, resample=resample).judged(notes)
+    return _Judging(table, question, scale, details=details).judged(notes)
 
 
 def scale_of(table: Table, question: Question) -> tuple[Scale, tuple[str, ...]]:
@@ -128,7 +129,7 @@ def scale_of(table: Table, question: Question) -> tuple[Scale, tuple[str, ...]]:
 class _Judging:
     """One question, asked of one table."""
 
-    def __init__(self, table: Table, question: Question, scale: Scale, *, resample: bool) -> None:
+    def __init__(self, table: Table, question: Question, scale: Scale, *, details: bool) -> None:
         self.table = table
         self.question = question
         self.scale = scale
@@ -144,7 +145,7 @@ class _Judging:
         ]
         names = [factor.name for factor in self.asked]
         self.effects = self._effects()
-        self.contrasts = self._contrasts(resample=resample)
+        self.contrasts = self._contrasts(details=details)
         self.strata = strata(table, factors=names)
         self.crashes = crash_report(
             table, factors=names, goal=question.goal, seed=question.seed(table)
@@ -165,7 +166,7 @@ class _Judging:
             base=self.gate,
         )
 
-    def _contrasts(self, *, resample: bool) -> tuple[MatchedContrast, ...]:
+    def _contrasts(self, *, details: bool) -> tuple[MatchedContrast, ...]:
         found: list[MatchedContrast] = []
         seed = self.question.seed(self.table)
         for factor in self.asked:
@@ -175,7 +176,7 @@ class _Judging:
                 seed=seed,
                 against_baseline=self.question.against_baseline,
                 level=self.question.level,
-                resample=resample,
+                details=details,
             )
         return tuple(found)
 

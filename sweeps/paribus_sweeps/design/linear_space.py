@@ -24,22 +24,27 @@ _CLEAN = 1e-8  # METHOD 2 (3): smaller coefficients of a relation are zero
 _LARGEST_DENOMINATOR = 24
 
 
-def triangular(matrix: Floats) -> Floats:
+def triangular(matrix: Floats, response: Floats | None = None) -> Floats:
     """Return the triangular factor R of a matrix, (min(rows, columns), columns).
+
+    Args:
+        matrix: (rows, columns).
+        response: (rows,): one more column at the end.
 
     Blocks of rows are reduced one after the other and then together, so that no copy of the
     whole matrix is made (TSQR; Demmel et al., SIAM J. Sci. Comput. 34, 2012).
     """
     rows, columns = matrix.shape
     size = max(4 * columns, _BLOCK_BYTES // (8 * max(1, columns)), 1)
-    if rows <= size:
-        return _factor(matrix)
-    parts = [_factor(matrix[start : start + size]) for start in range(0, rows, size)]
-    return triangular(np.vstack(parts))
+    parts = [_factor(matrix, response, start, size) for start in range(0, max(rows, 1), size)]
+    return parts[0] if len(parts) == 1 else triangular(np.vstack(parts))
 
 
-def _factor(matrix: Floats) -> Floats:
-    made: Floats = np.asarray(np.linalg.qr(matrix, mode="r"))
+def _factor(matrix: Floats, response: Floats | None, start: int, size: int) -> Floats:
+    block = matrix[start : start + size]
+    if response is not None:
+        block = np.column_stack([block, response[start : start + size]])
+    made: Floats = np.asarray(np.linalg.qr(block, mode="r"))
     return made
 
 

@@ -70,7 +70,7 @@ class Column:
 
     def present(self) -> Codes:
         """Return the codes that occur, in label order."""
-        return np.unique(self.codes)
+        return np.flatnonzero(np.bincount(self.codes, minlength=1))
 
     @property
     def observed(self) -> tuple[str, ...]:
