@@ -1,13 +1,17 @@
 """What only a browser can tell: policy, width, contrast, refreshing, keyboard."""
 
+from urllib.parse import quote
+
 import pytest
 
 from paribus_service.orchestration.recorder import Chunk, StreamReport
 from tests.browser.chromium import Chromium
 from tests.factories import Lab
+from tests.service.api.studies import loose_run
 from tests.service.dashboard.site import factorial_config, history_lines
 
 HOSTILE = "<script>window.hacked = true</script><img src=x onerror='window.hacked = true'>"
+UNFOLD = "document.querySelectorAll('details').forEach((part) => { part.open = true; })"
 OVERFLOWS = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 
 
@@ -23,13 +27,50 @@ def seeded(lab: Lab) -> tuple[str, str]:
     return sweep_id, first
 
 
+def confounded(lab: Lab) -> str:
+    """Factors of hostile names that always changed together, and a third one of a long name."""
+    long = "without_html_and_with_every_emoji_replaced_by_its_name_in_english_second_version"
+    factors = {
+        HOSTILE: {"baseline": 8, "levels": [8, 64]},
+        'a "b" c\'`d': {"baseline": "x y", "levels": ["x y", HOSTILE]},
+        f"reviews_{long}": {"baseline": "raw", "levels": ["raw", long]},
+    }
+    first, second, third = factors
+    both = {first: 64, second: HOSTILE}
+    settings = [{}, both, {third: long}, {**both, third: long}]
+    config = factorial_config()
+    config["design"] |= {"type": "settings", "factors": factors, "settings": settings}
+    sweep_id = lab.register(config)
+    agent = lab.agent(sweep_id)
+    for number in range(8):
+        run_id = lab.claim(agent)
+        lab.start(run_id)
+        moved = 0.1 * (lab.trial_of(run_id).setting[third] == long)
+        lab.finish(run_id, **{"holdout/loss": 0.5 + moved + 0.001 * (number * 3 % 7)})
+    return sweep_id
+
+
+def loose(lab: Lab) -> None:
+    """Runs that no sweep made, of a project whose keys and values are hostile."""
+    for number in range(8):
+        config = {HOSTILE: (8, 64)[number % 2], "ratio": ("1:1", HOSTILE)[number // 2 % 2]}
+        value = 0.5 + 0.1 * (number % 2) + 0.001 * (number * 3 % 7)
+        loose_run(lab, f"loose-{number}", {**config, "seed": number // 4}, {"loss": value})
+
+
 def addresses(lab: Lab) -> list[str]:
     sweep_id, run_id = seeded(lab)
+    loose(lab)
     return [
         "/",
         "/authorize",
         "/lab/imdb",
+        "/lab/imdb?ask=1",
+        "/lab/imdb?response=loss&goal=minimize",
+        "/lab/imdb?response=none",
         f"/lab/imdb/sweeps/{sweep_id}",
+        f"/lab/imdb/sweeps/{sweep_id}?response={quote(HOSTILE)}",
+        f"/lab/imdb/sweeps/{confounded(lab)}",
         f"/lab/imdb/runs/{run_id}",
         "/lab/imdb/runs/none",
     ]
@@ -65,8 +106,10 @@ class TestAppearance:
         chromium.show_as(width=width)
         for path in addresses(lab):
             chromium.open(address + path)
+            folded = chromium.value(OVERFLOWS)
+            chromium.value(UNFOLD)
 
-            assert chromium.value(OVERFLOWS) <= 0, path
+            assert max(folded, chromium.value(OVERFLOWS)) <= 0, path
 
     @pytest.mark.parametrize("dark", [False, True])
     def test_text_is_told_apart_from_its_ground(
@@ -76,8 +119,17 @@ class TestAppearance:
         chromium.show_as(width=1280, dark=dark)
         for path in addresses(lab):
             chromium.open(address + path)
+            chromium.value(UNFOLD)
 
             assert chromium.value(CONTRASTS_BELOW_AA) == [], path
+
+    def test_every_id_is_there_once_and_every_link_in_a_page_leads_somewhere(
+        self, chromium: Chromium, lab: Lab, address: str
+    ) -> None:
+        for path in addresses(lab):
+            chromium.open(address + path)
+
+            assert chromium.value(IDS_THAT_ARE_WRONG) == [], path
 
     def test_dark_is_dark(self, chromium: Chromium, lab: Lab, address: str) -> None:
         ground = "getComputedStyle(document.body).backgroundColor"
@@ -102,7 +154,7 @@ class TestLife:
         lab.run_trial(lab.agent(sweep_id, host="host-b"), **{"holdout/loss": 0.125})
 
         chromium.wait_for("document.body.innerText.includes('2 of 8 trials done')")
-        chromium.wait_for("document.getElementById('best-body').innerText.includes('0.125')")
+        chromium.wait_for("document.getElementById('decide-body').innerText.includes('0.125')")
         assert chromium.value("document.activeElement.id") == "verb-pause"
         assert chromium.value("document.querySelector('#config ~ details').open") is True
         assert chromium.value("window.hacked") is None
@@ -123,6 +175,58 @@ class TestLife:
 
         chromium.wait_for("document.getElementById('verb-resume') !== null")
         assert lab.sweep(sweep_id).state == "paused"
+        assert chromium.complaints == []
+
+    def test_follow_ups_are_queued_by_keyboard(
+        self, chromium: Chromium, lab: Lab, address: str
+    ) -> None:
+        sweep_id = confounded(lab)
+        chromium.open(f"{address}/lab/imdb/sweeps/{sweep_id}")
+
+        for _ in range(80):
+            chromium.press("Tab")
+            if chromium.value("document.activeElement.id") == "queue-proposed":
+                break
+        assert chromium.value("document.activeElement.matches('#queue-proposed:focus-visible')")
+        chromium.press("Enter")
+
+        chromium.wait_for("document.body.innerText.includes('8 of 9 trials done, 1 waiting')")
+        assert [trial.state for trial in lab.trials(sweep_id)][8:] == ["queued"]
+        assert chromium.value("location.hash") == "#trials"
+        assert chromium.value("window.hacked") is None
+        assert chromium.complaints == []
+
+    def test_pairs_that_are_read_stay_open_while_runs_come_in(
+        self, chromium: Chromium, lab: Lab, address: str
+    ) -> None:
+        """Slow (5 s): it waits for the page's own poll, which is what it is about."""
+        sweep_id = lab.register(factorial_config())
+        agent = lab.agent(sweep_id)
+        for number in range(4):
+            lab.run_trial(agent, **{"holdout/loss": 0.5 + 0.01 * number})
+        chromium.open(f"{address}/lab/imdb/sweeps/{sweep_id}")
+        chromium.value("document.querySelector('#pairs-1-0').open = true")
+
+        lab.run_trial(agent, **{"holdout/loss": 0.125})
+
+        chromium.wait_for("document.getElementById('decide-body').innerText.includes('0.125')")
+        assert chromium.value("document.querySelector('#pairs-1-0').open") is True
+        assert chromium.value("document.querySelector('#pairs-2-0').open") is False
+
+    def test_a_question_is_asked_by_the_form_of_a_project(
+        self, chromium: Chromium, lab: Lab, address: str
+    ) -> None:
+        loose(lab)
+        chromium.open(f"{address}/lab/imdb")
+
+        chromium.value("document.querySelector('input[name=response]').value = 'loss'")
+        chromium.value("document.querySelector('select[name=goal]').value = 'minimize'")
+        chromium.value("document.querySelector('form.filters button').focus()")
+        chromium.press("Enter")
+
+        chromium.wait_for("document.body.innerText.includes('yes; 8 is better')")
+        assert "response=loss&goal=minimize" in chromium.value("location.search")
+        assert chromium.value("window.hacked") is None
         assert chromium.complaints == []
 
     def test_a_command_has_a_button_that_copies_it(
@@ -181,5 +285,17 @@ CONTRASTS_BELOW_AA = """
     if (contrast < 4.5) found.push(`${walk.currentNode.data.trim()}: ${contrast.toFixed(2)}`);
   }
   return [...new Set(found)];
+})()
+"""
+
+# Ids that are there twice or have a blank in them; what is pointed at and is not there.
+IDS_THAT_ARE_WRONG = """
+(() => {
+  const ids = [...document.querySelectorAll("[id]")].map((element) => element.id);
+  const wrong = ids.filter((id, i) => !id || /\\s/.test(id) || ids.indexOf(id) !== i);
+  const names = ["href", "aria-labelledby", "list"];
+  const pointers = [...document.querySelectorAll("a[href^='#'], [aria-labelledby], [list]")]
+    .map((element) => names.map((name) => element.getAttribute(name)).find(Boolean));
+  return [...wrong, ...pointers.filter((to) => !ids.includes(to.replace(/^#/, "")))];
 })()
 """

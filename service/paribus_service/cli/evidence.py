@@ -14,7 +14,9 @@ from rich.table import Table
 from paribus_service.cli.progress import OPEN, in_words
 from paribus_service.cli.tables import Answer, new_table, put
 from paribus_sweeps.analysis.words import counted, number, signed
+from paribus_sweeps.runs import FINISHED
 
+_MOST_REASONS = 3
 _MOST_RUNS = 40  # of a list of runs or pairs; `--json` has all
 _BETTER = {
     "minimize": ", lower is better",
@@ -32,8 +34,15 @@ def _opening(answer: Answer) -> str:
     left_out = answer["excluded_count"]
     states = Counter(run["state"] for run in answer["excluded"])
     why = f", {left_out:,} left out ({in_words(states)})" if left_out else ""
+    why += "".join(f"\n  {reason}" for reason in _reasons(answer["excluded"]))
     runs = f"{counted(answer['n'], 'run')} {'counts' if answer['n'] == 1 else 'count'}"
     return f"{answer['response']}{_BETTER.get(answer['goal'], '')}; {runs}{why}"
+
+
+def _reasons(excluded: Sequence[Answer]) -> Iterator[str]:
+    """Why runs that came to their end do not count, the most frequent reason first."""
+    told = Counter(run["reason"] for run in excluded if run["state"] == FINISHED)
+    yield from (f"{count:,} of them: {why}" for why, count in told.most_common(_MOST_REASONS))
 
 
 def _points(sentences: Sequence[str]) -> list[str]:
@@ -119,6 +128,8 @@ def _effects(answer: Answer) -> list[Any]:
         *_verdicts(answer),
         *_comparisons(answer),
         *model,
+        *_lenth(answer["lenth"]),
+        *_under("Scale:", [(answer["box_cox"] or {}).get("sentence") or ""]),
         *_under("Units:", more),
         *(["", crashes["sentence"]] if crashes["crashed"] else []),
     ]
@@ -143,10 +154,30 @@ def _model(found: Answer) -> list[Any]:
     return ["", opening, *_grid(columns, rows), *_under("Of the model:", found["notes"])]
 
 
+def _lenth(found: Answer | None) -> list[Any]:
+    """Effects of a design that leaves no error, each against the noise of all (Lenth)."""
+    if not found:
+        return []
+    rows = [[e["term"], signed(e["effect"]), e["label"] or "–"] for e in found["effects"]]
+    margins = (
+        f"Lenth: no error is left; beyond {number(found['margin'])} an effect is possibly active, "
+        f"beyond {number(found['simultaneous_margin'])} active ({found['note']})"
+    )
+    return ["", margins, *_grid(["term", "effect", "label"], rows)]
+
+
 def _contrasts(answer: Answer) -> list[Any]:
     found = answer["contrasts"]
     table = _grid(
-        ["factor", "compared", "pairs", "contexts", "mean difference", "interval", "exact p"],
+        [
+            "factor",
+            "compared",
+            "pairs",
+            "contexts",
+            "mean difference",
+            "interval of it alone",
+            "exact p",
+        ],
         [
             [
                 pairs["factor"],
@@ -161,6 +192,12 @@ def _contrasts(answer: Answer) -> list[Any]:
         ],
     )
     notes = [f"`{pairs['factor']}`: {note}" for pairs in found for note in pairs["notes"]]
+    notes += [
+        f"`{pairs['factor']}`, {pairs['high']} against {pairs['low']}: "
+        f"{pairs['depends_on']['sentence']}"
+        for pairs in found
+        if pairs["depends_on"]
+    ]
     return [*_verdicts(answer), *table, *_under("Of the pairs:", notes), *_pairs(found)]
 
 
@@ -175,7 +212,7 @@ def _pairs(contrasts: Sequence[Answer]) -> list[Any]:
     rows = [
         [
             found["factor"],
-            f"{pair['high_run']} − {pair['low_run']}",
+            f"{pair['high_name']} − {pair['low_name']}",
             number(pair["high"]),
             number(pair["low"]),
             signed(pair["difference"]),
@@ -242,7 +279,6 @@ def _follow_ups(answer: Answer) -> list[Any]:
     open_trials = [found["open_trials"]["sentence"]] if found["open_trials"] else []
     sentences = [
         found["sentence"],
-        found["why_no_fewer"],
         found["equally_good"]["sentence"] if found["runs"] else "",
         *open_trials,
         *(told["sentence"] for told in found["impossible"]),

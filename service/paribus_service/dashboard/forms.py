@@ -6,12 +6,12 @@ from fastapi import APIRouter, Form
 from fastapi.responses import Response
 
 from paribus_service.dashboard import addresses, sweep_views
+from paribus_service.dashboard.asked import Asked
 from paribus_service.dashboard.project_route import ProjectRoute
 from paribus_service.dashboard.rendering import PageDep
 from paribus_service.dependencies import ClockDep, SessionDep, Submitter
 from paribus_service.errors import NotFound
 from paribus_service.orchestration import registry, revisions
-from paribus_service.orchestration.inquiries import Inquiry
 from paribus_service.orchestration.revisions import Revision, Wish
 from paribus_service.store.engine import session_scope
 from paribus_service.store.tables import Sweep
@@ -36,6 +36,9 @@ def queue_follow_ups(
     form_token: Annotated[str, Form()] = "",
     chosen: Annotated[str, Form(alias="set")] = revisions.PROPOSED,
     data_version: Annotated[str | None, Form()] = None,
+    response: Annotated[str, Form()] = "",
+    goal: Annotated[str, Form()] = "",
+    factors: Annotated[str, Form()] = "",
 ) -> Response:
     """Queue the runs that would tell, in the same sweep; back to its page.
 
@@ -49,13 +52,14 @@ def queue_follow_ups(
     """
     page.confirm(form_token)
     wish = Wish(chosen, data_version=data_version)
+    inquiry = Asked(response, goal, factors).inquiry
 
     def plan(session: SessionDep) -> tuple[Sweep, Revision]:
         sweep = sweep_views.get_sweep_at(session, entity, project, sweep_id)
         found = revisions.plan(
             session,
             sweep,
-            Inquiry(),
+            inquiry,
             wish,
             root=page.root,
             cache=page.services.answers,

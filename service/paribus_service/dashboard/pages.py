@@ -15,6 +15,7 @@ from paribus_service.dashboard import (
     sessions,
     sweep_views,
 )
+from paribus_service.dashboard.asked import AskedDep
 from paribus_service.dashboard.project_route import ProjectRoute
 from paribus_service.dashboard.rendering import HEADERS, PageDep
 from paribus_service.dependencies import BaseUrl, SessionDep
@@ -43,13 +44,20 @@ def show_sweeps(
 
 @project_router.get("/{entity}/{project}")
 def show_project(
-    page: PageDep, session: SessionDep, entity: str, project: str, before: str = ""
+    page: PageDep,
+    session: SessionDep,
+    asked: AskedDep,
+    entity: str,
+    project: str,
+    before: str = "",
 ) -> Response:
-    """A project's sweeps and runs."""
+    """A project's sweeps and runs, and what its own runs can tell where that is asked."""
     found = project_views.get_project(session, entity, project)
-    return page.render(
-        "project.html", **project_views.shown_project(session, found, before=before)
+    told = project_views.told_by_runs(
+        session, found, asked, root=page.root, cache=page.services.answers
     )
+    shown = project_views.shown_project(session, found, asked, before=before)
+    return page.render("project.html", **shown, **told)
 
 
 @project_router.get("/{entity}/{project}/sweeps/{sweep_id}")
@@ -57,6 +65,7 @@ def show_sweep(
     page: PageDep,
     session: SessionDep,
     base: BaseUrl,
+    asked: AskedDep,
     entity: str,
     project: str,
     sweep_id: str,
@@ -64,19 +73,20 @@ def show_sweep(
 ) -> Response:
     """One sweep."""
     sweep = sweep_views.get_sweep_at(session, entity, project, sweep_id)
-    version = overview.sweep_pulse(session, sweep)
-    known = page.unchanged(f"{version} {after}")
+    version = f"{overview.sweep_pulse(session, sweep)} {after} {asked.query()}"
+    known = page.unchanged(version)
     if known is not None:
         return known
     values = sweep_views.shown_sweep(
         session,
         sweep,
+        asked,
         root=page.root,
         base=base,
         services=page.services,
         after=max(after, -1),
     )
-    return page.render("sweep.html", version=f"{version} {after}", **values)
+    return page.render("sweep.html", version=version, **values)
 
 
 @project_router.get("/{entity}/{project}/runs/{run_id}")

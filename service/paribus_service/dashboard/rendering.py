@@ -48,12 +48,15 @@ def environment() -> Environment:
     made.filters.update(
         number=wording.number,
         brief=wording.brief,
+        level=wording.level,
+        probability=wording.probability,
         plain=wording.plain,
         coded=wording.coded,
         when=wording.when,
         size=wording.size,
         duration=wording.duration,
         capitalize_first=wording.capitalize_first,
+        sentence=wording.sentence,
     )
     made.globals.update(
         chip=wording.chip,
@@ -61,6 +64,7 @@ def environment() -> Environment:
         spoken=charts.spoken,
         counted=wording.counted,
         lasted=wording.lasted,
+        roughly=wording.roughly,
         of_project=addresses.of_project,
         of_sweep=addresses.of_sweep,
         of_run=addresses.of_run,

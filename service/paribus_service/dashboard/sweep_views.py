@@ -8,17 +8,21 @@ from typing import Any
 import yaml
 
 from paribus_service.dashboard import paging
+from paribus_service.dashboard.asked import Asked, offered_keys
 from paribus_service.dashboard.decide_views import decided
+from paribus_service.dashboard.design_views import DesignMatrix, design_matrix
 from paribus_service.dashboard.progress import Progress, progress
 from paribus_service.dashboard.sessions import DEV_KEY
 from paribus_service.dependencies import Services, SessionDep
 from paribus_service.errors import InvalidRequest, NotFound, nearest
 from paribus_service.orchestration import registry, reports, revisions
+from paribus_service.orchestration.inquiries import Subject
 from paribus_service.store import overview, projects
 from paribus_service.store import runs as run_store
 from paribus_service.store import sweeps as sweep_store
 from paribus_service.store.states import SWEEP_ENDED, AgentState, SweepState
 from paribus_service.store.tables import Run, Sweep, Trial
+from paribus_sweeps.factors import Factor
 
 TRIALS_NAMED = 5  # of those that share a reason; the table of trials has them all
 AGENTS_SHOWN = 100  # the newest
@@ -131,13 +135,21 @@ class TrialRow:
 
 
 def shown_sweep(
-    session: SessionDep, sweep: Sweep, *, root: str, base: str, services: Services, after: int
+    session: SessionDep,
+    sweep: Sweep,
+    asked: Asked,
+    *,
+    root: str,
+    base: str,
+    services: Services,
+    after: int,
 ) -> dict[str, Any]:
     """What a sweep's page shows.
 
     Args:
         session: A reading session.
         sweep: The sweep.
+        asked: What is asked of its runs.
         root: What links begin with.
         base: Where agents reach the service.
         services: For the development key, and for answers that are kept.
@@ -147,6 +159,8 @@ def shown_sweep(
     why_not_queue = revisions.why_nothing_is_added(sweep)
     trials, more = trial_rows(session, sweep, after=after)
     agents = sweep_store.list_agents(session, sweep_id=sweep.id)
+    subject = Subject.of_sweep(sweep)
+    found = decided(session, subject, asked.inquiry, root=root, cache=services.answers)
     return {
         "sweep": sweep,
         "progress": row.progress,
@@ -156,18 +170,37 @@ def shown_sweep(
         "command": agent_command(sweep, base=base, dev=services.settings.dev),
         "factors": reports.factors_of_sweep(sweep),
         "by_reason": by_reason,
-        "decided": decided(session, sweep, root=root, cache=services.answers),
+        "decided": found,
+        "design": _design(session, sweep, found),
+        "asked": asked,
+        "keys": offered_keys(session, (row.run.pk for row in trials if row.run)),
         "can_queue": not why_not_queue,
         "why_not_queue": why_not_queue,
         "trials": trials,
         "first_trial": after + 1,
-        "after": trials[-1].trial.number if more else None,
+        "next_trials": asked.query(after=str(trials[-1].trial.number)) if more else None,
         "agents": agents[-AGENTS_SHOWN:],
         "agent_count": len(agents),
         "gone_agents": sum(agent.state == AgentState.GONE for agent in agents),
         "events": overview.recent_events(session, sweep_id=sweep.id),
         "config_text": yaml.safe_dump(sweep.config, sort_keys=False, allow_unicode=True),
     }
+
+
+def _design(session: SessionDep, sweep: Sweep, found: Mapping[str, Any]) -> DesignMatrix | None:
+    """The design as it was laid out, and what its runs cannot tell apart."""
+    levels = {
+        factor.name: _baseline_first(factor)
+        for factor in reports.factors_of_sweep(sweep)
+        if factor.levels
+    }
+    facts = found["told"]["confounding"]["facts"] if "told" in found else []
+    return design_matrix(session, sweep, levels=levels, facts=facts)
+
+
+def _baseline_first(factor: Factor) -> list[str]:
+    labels = [level.label for level in factor.levels]
+    return sorted(labels, key=lambda label: label != factor.baseline)
 
 
 @dataclass(frozen=True, slots=True)

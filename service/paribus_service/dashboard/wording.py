@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -25,6 +26,8 @@ GLYPHS = {
     "gone": "–",
 }
 _UNITS = ("bytes", "KiB", "MiB", "GiB", "TiB")
+_NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+(e[-+]?[0-9]+)?|e[-+]?[0-9]+)", re.ASCII)
+_DRAWN = 9  # characters; nobody types a longer number as a level
 _LONGEST = 400  # characters of one value in a table; the whole one is in REST
 
 
@@ -47,7 +50,28 @@ def number(value: float | None) -> str:
 
 def brief(value: float) -> str:
     """A number in four significant digits, where many stand beside one another."""
+    if not math.isfinite(value):
+        return number(value)
     return number(value if value == int(value) else float(f"{value:.4g}"))
+
+
+def level(label: str) -> str:
+    """A level as people read it: a number that a sampler drew in four significant digits.
+
+    level("0.00099238403389")  # 0.0009924
+    level("64"), level("4:1")  # 64, 4:1
+    """
+    if len(label) <= _DRAWN or not _NUMBER.fullmatch(label):
+        return label
+    drawn = float(label)
+    return brief(drawn) if math.isfinite(drawn) else label
+
+
+def probability(value: float | None) -> str:
+    """A p value in three significant digits; below 0.0001 only that it is."""
+    if value is None:
+        return "–"
+    return "< 0.0001" if value < 0.0001 else f"{value:.3g}"
 
 
 def plain(value: Any) -> str:
@@ -87,6 +111,13 @@ def duration(seconds: float) -> str:
         return f"{minutes} min {rest} s"
     hours, minutes = divmod(minutes, 60)
     return f"{hours} h {minutes} min" if hours < 48 else f"{hours // 24} d {hours % 24} h"
+
+
+def roughly(hours: float) -> str:
+    """A time that is only estimated, in one unit: 8 min, 2.5 h, 3 d."""
+    if hours < 1.5:
+        return f"{max(1, round(60 * hours))} min"
+    return f"{hours:.3g} h" if hours < 48 else f"{hours / 24:.3g} d"
 
 
 def size(number_of_bytes: int | None) -> str:
@@ -140,6 +171,12 @@ def coded(sentence: str) -> Markup:
     )
 
 
-def capitalize_first(sentence: str) -> str:
-    """A sentence with a capital at its start, and no full stop at its end."""
-    return (sentence[:1].upper() + sentence[1:]).rstrip(".")
+def capitalize_first(text: str) -> str:
+    """The text with a capital at its start."""
+    return text[:1].upper() + text[1:]
+
+
+def sentence(text: str) -> str:
+    """A message as a sentence: a capital at its start, and one mark at its end."""
+    begun = capitalize_first(text)
+    return begun if begun.endswith((".", "?", "!")) else f"{begun}."

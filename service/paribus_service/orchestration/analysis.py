@@ -4,8 +4,9 @@ What analysis finds wrong with a question is said here in a request's own words:
 parameter, and what to do.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -60,8 +61,12 @@ def of_runs(
         InvalidRequest: Something in the question is not there, or cannot be asked of these runs.
     """
     case, whose = case_of(session, subject, inquiry, kind, root=root)
+    also: list[Case] = []
+    if kind == "report" and inquiry.response is None:
+        also, notices = _other_responses(session, subject, inquiry, case, root=root)
+        case = replace(case, notices=(*case.notices, *notices))
     with _in_our_words(in_query=True):
-        found = {**whose, **_answered(kind, case)}
+        found = {**whose, **_answered(kind, case, also)}
     if kind == "best":
         found["not_offered"] = BEST_IS_A_FACT
     if kind == "factors" and not subject.is_project:
@@ -88,9 +93,32 @@ def in_words(report: Mapping[str, Any], form: Form) -> str:
     return document.html() if form == "html" else document.markdown()
 
 
-def _answered(kind: Kind, case: Case) -> dict[str, Any]:
+def _other_responses(
+    session: Session, subject: Subject, inquiry: Inquiry, case: Case, *, root: str
+) -> tuple[list[Case], list[str]]:
+    """The further responses that a sweep's design declares, and why some are left out."""
+    cases, notices = [], []
+    for text in (r for sweep in subject.sweeps for r in reports.responses_of_sweep(sweep)):
+        if text == case.question.response:
+            continue
+        other = replace(
+            inquiry,
+            response=text,
+            goal=None,
+            transform="identity",
+            denominator=None,
+            smallest_effect=None,
+        )
+        try:
+            cases.append(case_of(session, subject, other, "report", root=root)[0])
+        except InvalidRequest as error:
+            notices.append(f"`{text}` is left out: {error}.")
+    return cases, notices
+
+
+def _answered(kind: Kind, case: Case, also: Sequence[Case] = ()) -> dict[str, Any]:
     if kind != "factors":
-        return answers.answer(kind, case)
+        return answers.answer(kind, case, also=also)
     measured = case.question.response != FINISHED_COUNTS
     found = answers.answer(kind, case) if measured else _told_apart(case)
     declared = {factor.name: factor for factor in case.factors}

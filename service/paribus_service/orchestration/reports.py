@@ -23,6 +23,13 @@ def factors_of_sweep(sweep: Sweep) -> tuple[Factor, ...]:
     )
 
 
+def responses_of_sweep(sweep: Sweep) -> tuple[str, ...]:
+    """The responses that the sweep's design declares: summary keys and features of curves."""
+    design = sweep.config.get("design")
+    declared = design.get("responses") if isinstance(design, dict) else None
+    return tuple(declared or ())
+
+
 def planned_together(session: Session, sweep: Sweep) -> tuple[MovedTogether, ...]:
     """Which factors the sweep's settings cannot tell apart, even if every trial finishes."""
     rows = sweep_store.list_trials(session, sweep.id)

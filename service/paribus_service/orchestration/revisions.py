@@ -37,6 +37,7 @@ from paribus_sweeps.factors import level_label
 from paribus_sweeps.spec import SweepSpec
 
 PROPOSED = "proposed"
+ALTERNATIVES = ("pairs", "finish", "seeds", "within_budget")
 MOST_SEEDS = 100
 _AGAIN = frozenset({TrialState.FAILED, TrialState.INTERRUPTED, TrialState.STOPPED})
 BLOCKS_ARE_ADVICE = (
@@ -217,6 +218,8 @@ def _chosen(told: Mapping[str, Any], name: str) -> tuple[Sequence[Mapping[str, A
         InvalidRequest: The answer has no such set.
     """
     sets = dict(_sets(told))
+    if name in ALTERNATIVES and name not in sets:
+        return (), f"the present runs call for no set {name!r}: {told['sentence']}"
     if name not in sets:
         near = nearest(name, sets)
         raise InvalidRequest.one(

@@ -27,11 +27,11 @@ from paribus_sweeps.analysis.model_checks import (
     transform_sentence,
 )
 from paribus_sweeps.analysis.questions import METHOD_VERSION, Question, data_version
-from paribus_sweeps.analysis.verdicts import Judged, judge
+from paribus_sweeps.analysis.verdicts import FactorAnswer, Judged, judge
 from paribus_sweeps.design.confounding_report import ConfoundingReport, confounding_report
 from paribus_sweeps.design.follow_ups import follow_ups
 from paribus_sweeps.design.proposals import FollowUps
-from paribus_sweeps.errors import UnknownKind
+from paribus_sweeps.errors import TooLarge, UnknownKind
 
 _WITH_PAIRS = ("contrasts", "report")  # kinds that show pairs, and what is drawn at random
 MOST_SEEDS = 100  # of a setting, in a set of runs that is proposed
@@ -228,8 +228,13 @@ def power_answer(asked: Asked) -> dict[str, Any]:
 
 
 def best_kind(asked: Asked) -> dict[str, Any]:
-    """Best run per factor, and what it is worth."""
-    return best_answer(asked.case, asked.judged.answers, bins=asked.question.bins)
+    """Best run per factor, and what it is worth; of any number of levels, since it is a fact."""
+    try:
+        answers = asked.judged.answers
+    except TooLarge as error:
+        why = f"No verdict: {error}."
+        answers = tuple(FactorAnswer.unjudged(f.name, why) for f in asked.case.asked)
+    return best_answer(asked.case, answers, bins=asked.question.bins)
 
 
 def importance_answer(asked: Asked) -> dict[str, Any]:

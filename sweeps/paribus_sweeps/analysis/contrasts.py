@@ -20,9 +20,12 @@ import numpy as np
 from paribus_sweeps.analysis import paired
 from paribus_sweeps.analysis.effects import contrast_pairs
 from paribus_sweeps.analysis.paired import PairedSummary, PairingUsefulness, Welch
+from paribus_sweeps.analysis.words import number, signed
 from paribus_sweeps.design.table import Codes, Column, Floats, Table, cell_keys
 from paribus_sweeps.runs import OPEN
 
+CLEAR = 0.10  # METHOD 4: of the p that contexts agree
+_MOST_LEVELS = 6  # of another column, in a sentence
 MOST_SHOWN = 200  # pairs, contexts and lost runs of one contrast that are written out
 _MOST_RESAMPLED = 2_000  # pairs; beyond it, random draws take seconds and change no digit shown
 
@@ -35,6 +38,9 @@ class MatchedPair:
     high_run: str
     low: float
     high: float
+    low_name: str
+    """What people call the run; its id where nobody gave it a name."""
+    high_name: str
     context: int
     """Place in `MatchedContrast.contexts`."""
     replicate: str | None
@@ -49,6 +55,8 @@ class MatchedPair:
         return {
             "low_run": self.low_run,
             "high_run": self.high_run,
+            "low_name": self.low_name,
+            "high_name": self.high_name,
             "low": self.low,
             "high": self.high,
             "difference": self.difference,
@@ -78,6 +86,32 @@ class LostPair:
 
 
 @dataclass(frozen=True, slots=True)
+class Dependence:
+    """What a difference goes along with, where it is not the same in every context."""
+
+    column: str
+    """The factor or block that explains most between the contexts."""
+    by_level: Mapping[str, float]
+    """Level → mean difference, in the response's unit."""
+    p: float | None
+    """That the difference is the same everywhere: of the factor x context interaction."""
+
+    @property
+    def is_clear(self) -> bool:
+        """Whether noise is an unlikely reason (METHOD 4: p below .10)."""
+        return self.p is not None and self.p < CLEAR
+
+    @property
+    def sentence(self) -> str:
+        """The differences, and how sure it is that they differ."""
+        told = [f"{signed(mean)} at {label}" for label, mean in self.by_level.items()]
+        shown = ", ".join(told[:_MOST_LEVELS]) + (" …" if len(told) > _MOST_LEVELS else "")
+        if self.is_clear:
+            return f"It depends on `{self.column}`: {shown} (p = {number(self.p)})."
+        return f"It is {shown} of `{self.column}`; noise alone may do that."
+
+
+@dataclass(frozen=True, slots=True)
 class MatchedContrast:
     """One level of a factor against another, from matched pairs alone."""
 
@@ -94,8 +128,8 @@ class MatchedContrast:
     lost_count: int
     open_count: int
     """Those of the lost that may still come."""
-    depends_on: str | None
-    """The column that explains most of what differs between contexts, where they differ."""
+    depends_on: Dependence | None
+    """Where contexts differ: p below .10, or means of both signs."""
     usefulness: PairingUsefulness
     unpaired: Welch | None
     """Where there are no common seeds: unpaired within contexts, not seed-matched."""
@@ -118,7 +152,7 @@ class MatchedContrast:
             "lost": [lost.as_dict() for lost in self.lost],
             "lost_count": self.lost_count,
             "open_count": self.open_count,
-            "depends_on": self.depends_on,
+            "depends_on": self._dependence(),
             "pairing": {
                 "n": self.usefulness.n,
                 "rho": self.usefulness.rho,
@@ -127,6 +161,18 @@ class MatchedContrast:
             },
             "unpaired": _unpaired_dict(self.unpaired),
             "notes": list(self.notes),
+        }
+
+    def _dependence(self) -> dict[str, Any] | None:
+        found = self.depends_on
+        if found is None:
+            return None
+        return {
+            "column": found.column,
+            "by_level": dict(found.by_level),
+            "p": found.p,
+            "is_clear": found.is_clear,
+            "sentence": found.sentence,
         }
 
 
@@ -191,7 +237,6 @@ class _Matching:
         self.details = details
         self.column = rows.column(factor)
         self.others = [c for c in (*rows.factors, *rows.blocks) if c.name != factor]
-        self.told = [c for c in self.others if c.varies]
         self.context = _numbered(self.others, len(rows))
         self.group = self.context
         """(rows,): the same, replicates told apart."""
@@ -201,6 +246,11 @@ class _Matching:
         self._places: dict[str, Codes] = {}
         own = table.column(factor)
         self.with_lost = frozenset(own.labels[code] for code in set(own.codes[~table.usable]))
+
+    @cached_property
+    def told(self) -> list[Column]:
+        """Those of the others that vary."""
+        return [column for column in self.others if column.varies]
 
     @cached_property
     def _first_of_context(self) -> Codes:
@@ -267,6 +317,8 @@ class _Matching:
                 high_run=self.rows.ids[high],
                 low=float(self.rows.values[low]),
                 high=float(self.rows.values[high]),
+                low_name=self.rows.called(self.rows.ids[low]),
+                high_name=self.rows.called(self.rows.ids[high]),
                 context=place[int(self.context[low])],
                 replicate=seeds.labels[seeds.codes[low]] if seeds else None,
             )
@@ -279,14 +331,18 @@ class _Matching:
 
     def _depends_on(
         self, summary: PairedSummary, low_rows: Codes, differences: Floats
-    ) -> str | None:
-        """Name the column whose levels explain most between the contexts (METHOD 4)."""
+    ) -> Dependence | None:
+        """Find the column whose levels explain most between the contexts (METHOD 4)."""
         if not summary.heterogeneity.depends_on_context:
             return None
-        shares = {
-            column.name: _between(column.codes[low_rows], differences) for column in self.told
+        shares = [_between(column.codes[low_rows], differences) for column in self.told]
+        column = self.told[int(np.argmax(shares))]
+        codes = column.codes[low_rows]
+        by_level = {
+            column.labels[code]: float(differences[codes == code].mean())
+            for code in np.unique(codes)
         }
-        return max(shares, key=lambda name: shares[name], default=None)
+        return Dependence(column.name, by_level, summary.heterogeneity.p)
 
     def _lost(self, low: str, high: str) -> list[LostPair]:
         """Runs without a value, and the partners that wait for them."""

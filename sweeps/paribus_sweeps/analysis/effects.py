@@ -240,14 +240,18 @@ class _Tests:
     def _explained(self, term: Term, df: int) -> float:
         """Return SS(T | S); of a term told in part, what cannot be told belongs to S."""
         fitted = self.fitted
-        others = [t for t in fitted.gate.terms if t != term and not t.contains(term)]
+        beyond = [t for t in fitted.gate.terms if t == term or t.contains(term)]
         open_part = np.zeros((fitted.gate.parameters, 0))
         if df < fitted.gate.status(*term.members).df:
             part = fitted.gate.matrix.columns_of(term)
             open_part = np.zeros((fitted.gate.parameters, part.stop - part.start - df))
             open_part[part] = self._directions(term)[:, : open_part.shape[1]]
         return fitted.squares.explained(
-            fitted.columns_of(term), fitted.columns_of(*others), also=open_part, df=df
+            fitted.columns_of(term),
+            ~fitted.columns_of(*beyond),
+            also=open_part,
+            df=df,
+            is_full_rank=not fitted.gate.space.deficiency,
         )[0]
 
     def _directions(self, term: Term) -> Floats:

@@ -112,7 +112,7 @@ def _best(made: Document, found: Mapping[str, Any] | None) -> None:
                     str(level["n"]),
                     number(level["mean"]),
                     number(level["best"][0]["value"]) if level["best"] else "none",
-                    level["best"][0]["id"] if level["best"] else "no finished run",
+                    level["best"][0]["name"] if level["best"] else "no finished run",
                 ]
                 for level in factor["levels"][:MOST_ROWS]
             ],
@@ -140,6 +140,18 @@ def _evidence(made: Document, told: Mapping[str, Any]) -> None:
     )
     if told["effects"]:
         _model(made, told["effects"])
+    if told["lenth"]:
+        _lenth(made, told["lenth"])
+    if told["box_cox"] and told["box_cox"]["sentence"]:
+        made.say(told["box_cox"]["sentence"])
+    made.points(
+        [
+            f"`{pairs['factor']}`, {pairs['high']} against {pairs['low']}: "
+            f"{pairs['depends_on']['sentence']}"
+            for pairs in told["contrasts"]
+            if pairs["depends_on"]
+        ]
+    )
     if told["crashes"]["crashed"]:
         made.say(told["crashes"]["sentence"])
     made.points([stratum["sentence"] for stratum in told["strata"]])
@@ -163,6 +175,21 @@ def _model(made: Document, found: Mapping[str, Any]) -> None:
         ],
     )
     made.points(found["notes"])
+
+
+def _lenth(made: Document, found: Mapping[str, Any]) -> None:
+    made.say(
+        f"No error is left to compare with. By Lenth's method, an effect beyond "
+        f"{number(found['margin'])} is possibly active, and one beyond "
+        f"{number(found['simultaneous_margin'])} active ({found['note']})."
+    )
+    made.table(
+        ["term", "effect", "label"],
+        [
+            [f"`{e['term']}`", signed(e["effect"]), e["label"] or "none"]
+            for e in found["effects"][:MOST_ROWS]
+        ],
+    )
 
 
 def _interval(found: Sequence[float] | None) -> str:

@@ -66,7 +66,8 @@ class FactorStatuses:
 
     def partners(self, factor: Column) -> tuple[str, ...]:
         """Names of what the factor cannot be told apart from."""
-        return self.finished.confounded_with(factor.name)
+        found = (s.partners for s in self.confounding.factors if s.factor == factor.name)
+        return next(found, ()) or self.finished.confounded_with(factor.name)
 
     def _why_not_ready(self, factor: Column) -> str | None:
         """Say which runs are missing, if that is what keeps the factor from an answer."""

@@ -37,6 +37,9 @@ from paribus_sweeps.design.confounding_report import ConfoundingReport, confound
 from paribus_sweeps.design.estimability import Gate, gate
 from paribus_sweeps.design.table import Column, Table
 
+MOST_DEPENDENCES = 2  # of one factor, in its sentence
+Label = Literal["association"] | None
+
 
 @dataclass(frozen=True, slots=True)
 class FactorAnswer:
@@ -51,9 +54,14 @@ class FactorAnswer:
     confounded_with: tuple[str, ...]
     outlook: Outlook | None
     """What the present runs could have shown, and how many more would settle it."""
-    label: Literal["association"] | None
+    label: Label
     family_size: int
     """Factors that were tested together."""
+
+    @classmethod
+    def unjudged(cls, factor: str, why: str, *, label: Label = None) -> FactorAnswer:
+        """Return the answer of a factor that no model could be made for."""
+        return cls(factor, "inconclusive", None, why, (), (), None, label, 0)
 
     def as_dict(self) -> dict[str, Any]:
         """Return it as plain JSON."""
@@ -284,6 +292,8 @@ class _Judging:
         if told is None:
             return self._decided(factor, found, answer)
         status, why = told
+        smallest = self._smallest([c for c in found if c.estimate is not None])
+        answer = replace(answer, comparisons=tuple(self._judged(c, smallest) for c in found))
         partners = self.statuses.partners(factor) if status == "confounded" else ()
         return replace(answer, status=status, sentence=why, confounded_with=partners)
 
@@ -332,6 +342,11 @@ class _Judging:
         """Return what to know beside a verdict."""
         lost = self.statuses.lost(factor)
         found = [f"No run at {', '.join(lost[:8])} has a value."] if lost else []
+        found += [
+            c.depends_on.sentence
+            for c in self.contrasts
+            if c.factor == factor.name and c.depends_on and c.depends_on.is_clear
+        ][:MOST_DEPENDENCES]
         found += [
             c.sentence for c in self.crashes.factors if c.factor == factor.name and c.not_at_random
         ]

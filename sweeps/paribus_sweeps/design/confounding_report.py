@@ -135,6 +135,7 @@ class _Asking:
         self.lone = gate(narrow, terms=main_effects(self.base.table.factors))
         self.space = absorbed(self.base, self.wide) if self.wide else self.base.space
         self.partners = _partners(self.base)
+        self._together: dict[str, frozenset[str]] = {}
         self.df = estimable_df(self.base, self.space)
         self.df_without_wide = estimable_df(self.base, self.base.space) if self.wide else self.df
         self.df_alone = estimable_df(self.lone, self.lone.space)
@@ -144,10 +145,11 @@ class _Asking:
         """Put everything together."""
         follows, skipped = lurking_keys(self.rows, self.base, self.lone, self.asked)
         found, note = self._restoring()
+        facts = self._facts()
+        self._together = _together(facts)
         factors = tuple(self._factor(name, follows) for name in self.asked)
         is_caused = any("missing_runs" in factor.origins for factor in factors)
         aliases = alias_matrix(self.base)
-        facts = self._facts()
         origin = Origins(self.table, found.runs if found else ()).told
         told = [(origin if self.has_plan else _of_blocks)(fact) for fact in facts[:_MOST_FACTS]]
         return ConfoundingReport(
@@ -257,7 +259,7 @@ class _Asking:
         return replace(made, sentence=status_sentence(made, self.runs, blocks))
 
     def _partners(self, name: str, df: int) -> tuple[str, ...]:
-        found = self.partners.get(name, frozenset())
+        found = self.partners.get(name, frozenset()) | self._together.get(name, frozenset())
         is_taken = df < self.df_without_wide.get(name, 0)
         wide = [column.name for column in self.wide] if is_taken else []
         return (*(term.name for term in self.base.terms if term.name in found), *wide)
@@ -275,6 +277,18 @@ class _Asking:
         if self.df.get(made.factor, 0) < alone and not self.wide:
             found.append("blocks")
         return tuple(found)
+
+
+def _together(facts: Sequence[AliasFact]) -> dict[str, frozenset[str]]:
+    """Return what each column stands in one fact with: of three that moved as one, both others.
+
+    Relations tell each from the first alone.
+    """
+    made: dict[str, set[str]] = {}
+    for fact in facts:
+        for name in fact.members:
+            made.setdefault(name, set()).update(set(fact.members) - {name})
+    return {name: frozenset(others) for name, others in made.items()}
 
 
 def _partners(found: Gate) -> dict[str, frozenset[str]]:

@@ -226,12 +226,11 @@ class Gate:
 
     def partners_of(self, own: Term) -> tuple[str, ...]:
         """Names of the terms that stand in a linear relation with this one, in model order."""
-        partners = self._partners.get(own, set())
-        return tuple(term.name for term in self.terms if term in partners)
+        return self._partners.get(own, ())
 
     @cached_property
-    def _partners(self) -> Mapping[Term, set[Term]]:
-        """Term → those in a linear relation with it, the intercept left out."""
+    def _partners(self) -> Mapping[Term, tuple[str, ...]]:
+        """Term → names of those in a linear relation with it, the intercept left out."""
         owners = [
             t
             for t, part in zip(self.terms, self.matrix.slices, strict=True)
@@ -242,7 +241,11 @@ class Gate:
             terms = {owners[place] for place in relation.members if owners[place].members}
             for term in terms:
                 found[term] |= terms - {term}
-        return found
+        place = {term: at for at, term in enumerate(self.terms)}
+        return {
+            term: tuple(other.name for other in sorted(others, key=place.__getitem__))
+            for term, others in found.items()
+        }
 
     @cached_property
     def inflation(self) -> tuple[Inflation, ...]:

@@ -20,7 +20,7 @@ from paribus_sweeps.design.table import Codes, Floats
 _SHOWN = 6
 _WORDS = {
     "forbidden": "is forbidden",
-    "crashed": "crashed in every attempt",
+    "crashed": "ended without a value in every attempt",
     "not a candidate": "is not among the candidates",
 }
 

@@ -172,9 +172,11 @@ def _relation(unit: Floats, lengths: Floats, independent: list[int], place: int)
 
 def clean(coefficient: float) -> Fraction | float:
     """Return the fraction with a denominator of at most 24 that a coefficient is, or itself."""
+    reach = 1e-7 * max(1.0, abs(coefficient))
+    if not any(  # most are none, and a Fraction takes ten times as long to say so
+        abs(coefficient * below - round(coefficient * below)) <= 2 * reach * below
+        for below in range(1, _LARGEST_DENOMINATOR + 1)
+    ):
+        return coefficient
     near = Fraction(coefficient).limit_denominator(_LARGEST_DENOMINATOR)
-    return (
-        near
-        if abs(float(near) - coefficient) <= 1e-7 * max(1.0, abs(coefficient))
-        else coefficient
-    )
+    return near if abs(float(near) - coefficient) <= reach else coefficient

@@ -27,6 +27,48 @@ class TestNumbers:
     def test_a_number_is_written_for_people(self, value: float | None, shown: str) -> None:
         assert wording.number(value) == shown
 
+    @pytest.mark.parametrize(
+        ("label", "shown"),
+        [
+            ("0.00099238403389", "0.0009924"),
+            ("8.43571761168e-05", "8.436e-05"),
+            ("-0.123456789", "−0.1235"),
+            ("64", "64"),
+            ("0.0001", "0.0001"),
+            ("4:1", "4:1"),
+            ("reviews_v2", "reviews_v2"),
+            ("infinity_and_more", "infinity_and_more"),
+            ("1234567890123", "1234567890123"),
+            ("1e999999999", "1e999999999"),
+        ],
+    )
+    def test_a_level_that_was_drawn_is_short(self, label: str, shown: str) -> None:
+        assert wording.level(label) == shown
+
+    @pytest.mark.parametrize(
+        ("value", "shown"),
+        [(None, "–"), (1.0, "1"), (0.04937, "0.0494"), (0.0001, "0.0001"), (9e-40, "< 0.0001")],
+    )
+    def test_a_p_value_has_three_digits(self, value: float | None, shown: str) -> None:
+        assert wording.probability(value) == shown
+
+    @pytest.mark.parametrize(
+        ("hours", "shown"),
+        [(0.001, "1 min"), (0.1333, "8 min"), (2.5, "2.5 h"), (113, "4.71 d")],
+    )
+    def test_an_estimated_time_is_in_one_unit(self, hours: float, shown: str) -> None:
+        assert wording.roughly(hours) == shown
+
+    @pytest.mark.parametrize(
+        ("message", "shown"),
+        [("no metric", "No metric."), ("did you mean 'a'?", "Did you mean 'a'?"), ("", ".")],
+    )
+    def test_a_message_is_a_sentence(self, message: str, shown: str) -> None:
+        assert wording.sentence(message) == shown
+
+    def test_a_brief_number_need_not_be_finite(self) -> None:
+        assert [wording.brief(math.inf), wording.brief(math.nan)] == ["∞", "NaN"]
+
     def test_a_long_value_is_cut_and_says_so(self) -> None:
         assert wording.plain("x" * 1000).endswith("… (1,000 characters)")
 

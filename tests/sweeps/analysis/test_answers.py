@@ -123,6 +123,15 @@ class TestBest:
         with pytest.raises(GoalUnknown, match="minimize or maximize"):
             answer("best", case_of(grid(), goal=None))
 
+    def test_of_very_many_levels_is_a_fact_without_a_verdict(self) -> None:
+        rows = [{"batch": f"level {at}", "loss": 0.3 + at} for at in range(3000)]
+
+        [factor] = answer("best", case_of(rows, ["batch"]))["factors"]
+
+        assert (factor["status"], factor["verdict"]) == ("inconclusive", None)
+        assert factor["sentence"].startswith("No verdict: the model would have 3,000 columns")
+        assert factor["levels"][0]["best"][0]["value"] == 0.3
+
 
 class TestConfounding:
     def test_does_not_wait_for_a_scale(self) -> None:

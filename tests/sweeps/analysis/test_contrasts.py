@@ -90,7 +90,26 @@ class TestContexts:
 
         found = of(table(square(values), FACTORS))
 
-        assert found.depends_on == "ratio"
+        assert found.depends_on is not None
+        assert found.depends_on.column == "ratio"
+        assert found.depends_on.is_clear
+        assert found.depends_on.sentence.startswith(
+            "It depends on `ratio`: +10.05 at 1:1, −10.1 at 4:1 (p = "
+        )
+        told = found.as_dict()["depends_on"]
+        assert told["by_level"] == pytest.approx({"1:1": 10.05, "4:1": -10.1})
+
+    def test_that_differ_in_sign_alone_may_be_noise(self) -> None:
+        """+1 and -1 at ratio 1:1, mean 0.1; -0.9 and 0.7 at 4:1, mean -0.1."""
+        values = [0, 0, 0, 0, 1.1, -0.9, -0.9, 0.7]
+
+        found = of(table(square(values), FACTORS))
+
+        assert found.depends_on is not None
+        assert not found.depends_on.is_clear
+        assert found.depends_on.sentence == (
+            "It is +0.1 at 1:1, −0.1 at 4:1 of `ratio`; noise alone may do that."
+        )
 
     def test_that_agree_need_no_explanation(self) -> None:
         found = of(table(square([0, 0.1, 0, 0.3, 10, 10.2, 10.1, 10]), FACTORS))

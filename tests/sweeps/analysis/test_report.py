@@ -1,10 +1,11 @@
 """The report as a document that a person would forward."""
 
+import math
 import re
 
 from paribus_sweeps.analysis.answers import answer
 from paribus_sweeps.analysis.report import document_of
-from tests.sweeps.tables import case_of, grid
+from tests.sweeps.tables import NOISE, case_of, grid
 
 STORY = [
     {"batch": 8, "ratio": "1:1", "cadence": "coarse", "gpu": "A100", "loss": 0.30, "id": "R1"},
@@ -67,6 +68,37 @@ class TestAnAnswer:
         assert "Nothing: each factor can be told from the others." in text
         assert "`batch`: 8 is best." in text
         assert "| `batch` | 64 against 8 | 6 | +0.0985 | +0.0985 | 0.06974 to 0.1273 |" in text
+
+    def test_a_saturated_design_has_lenth(self) -> None:
+        rows = [
+            {"batch": b, "ratio": r, "loss": loss}
+            for b, r, loss in (
+                (8, "1:1", 1.0),
+                (64, "1:1", 2.0),
+                (8, "4:1", 4.0),
+                (64, "4:1", 9.0),
+            )
+        ]
+
+        text = markdown(rows, question={"interactions": "all"})
+
+        assert "By Lenth's method" in text
+        assert "| `ratio` | +5 |" in text
+
+    def test_a_scale_that_would_be_better_is_named(self) -> None:
+        rows = grid(noise=0)
+        for row, wobble in zip(rows, NOISE, strict=True):
+            row["loss"] = math.exp((6 if row["batch"] == 64 else 0) + 20 * wobble)
+
+        assert "logarithm (power 0)" in markdown(rows, question={"interactions": "none"})
+
+    def test_what_an_effect_depends_on_is_told(self) -> None:
+        rows = grid(noise=0.2)
+        for row in rows:
+            if row["batch"] == 64:
+                row["loss"] += 0.1 if row["ratio"] == "1:1" else -0.1
+
+        assert "- `batch`, 64 against 8: It depends on `ratio`: +0.0" in markdown(rows)
 
     def test_without_a_goal_nothing_is_best(self) -> None:
         text = markdown(grid(), goal=None)

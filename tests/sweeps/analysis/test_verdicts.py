@@ -308,6 +308,41 @@ class TestNoiseThatIsNotKnown:
         )
 
 
+class TestPartners:
+    def test_all_that_moved_together_are_named(self) -> None:
+        rows = [
+            {"a": level, "b": level, "c": level, "seed": seed, "loss": 0.3 + NOISE[seed]}
+            for level in (1, 2)
+            for seed in range(3)
+        ]
+
+        found = judged(rows, ["a", "b", "c"])
+
+        assert {x.factor: x.confounded_with for x in found.answers} == {
+            "a": ("b", "c"),
+            "b": ("a", "c"),
+            "c": ("a", "b"),
+        }
+
+    def test_what_can_be_compared_of_a_confounded_factor_has_its_own_verdict(self) -> None:
+        """Level 64 ran on one GPU only; 8 against 16 can be told."""
+        rows = [
+            {"batch": b, "gpu": gpu, "seed": s, "loss": 0.3 + 0.2 * (b == 16) + NOISE[(s + b) % 9]}
+            for b, gpu in ((8, "T4"), (16, "T4"), (64, "A100"))
+            for s in range(4)
+        ]
+
+        found = of(judged(rows, ["batch"], blocks=["gpu"]))
+
+        assert (found.status, found.verdict) == ("confounded", None)
+        told = {(c.low, c.high): (c.estimate is None, c.verdict) for c in found.comparisons}
+        assert told == {
+            ("8", "16"): (False, "yes"),
+            ("8", "64"): (True, "inconclusive"),
+            ("16", "64"): (True, "inconclusive"),
+        }
+
+
 class TestFactorsAskedAbout:
     def test_the_others_stay_in_the_model_and_out_of_the_family(self) -> None:
         found = judged(grid(batch=0.1), question={"factors": ["batch"]})
@@ -446,6 +481,17 @@ class TestCautions:
         assert "It cannot be told apart from `commit`, which nobody set on purpose." in (
             found.sentence
         )
+
+    def test_an_effect_that_depends_on_another_factor_says_on_which(self) -> None:
+        rows = grid(noise=0.2)
+        for row in rows:
+            if row["batch"] == 64:
+                row["loss"] += 0.1 if row["ratio"] == "1:1" else -0.1
+
+        found = of(judged(rows))
+
+        assert "It depends on `ratio`: +0." in found.sentence
+        assert "at 1:1, −0." in found.sentence
 
 
 class TestSplitPlots:

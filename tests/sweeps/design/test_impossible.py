@@ -66,7 +66,10 @@ class TestImpossibleTerms:
 
         assert found["batch x ratio"].reasons == ("crashed",)
         assert found["batch x ratio"].forbidden_by == ()
-        assert "crashed in every attempt: batch=64, ratio=4:1." in found["batch x ratio"].sentence
+        assert (
+            "ended without a value in every attempt: batch=64, ratio=4:1."
+            in found["batch x ratio"].sentence
+        )
 
     def test_many_cells_are_counted(self) -> None:
         wide = (factor("a", "1", "2"), factor("b", *map(str, range(9))))
