@@ -190,7 +190,7 @@ class TestLife:
         assert chromium.value("document.activeElement.matches('#queue-proposed:focus-visible')")
         chromium.press("Enter")
 
-        chromium.wait_for("document.body.innerText.includes('8 of 9 trials done, 1 waiting')")
+        chromium.wait_for("document.body?.innerText.includes('8 of 9 trials done, 1 waiting')")
         assert [trial.state for trial in lab.trials(sweep_id)][8:] == ["queued"]
         assert chromium.value("location.hash") == "#trials"
         assert chromium.value("window.hacked") is None
@@ -224,7 +224,7 @@ class TestLife:
         chromium.value("document.querySelector('form.filters button').focus()")
         chromium.press("Enter")
 
-        chromium.wait_for("document.body.innerText.includes('yes; 8 is better')")
+        chromium.wait_for("document.body?.innerText.includes('yes; 8 is better')")
         assert "response=loss&goal=minimize" in chromium.value("location.search")
         assert chromium.value("window.hacked") is None
         assert chromium.complaints == []

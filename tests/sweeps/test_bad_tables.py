@@ -11,6 +11,8 @@ import pytest
 
 from paribus_sweeps.analysis.verdicts import Judged
 from paribus_sweeps.design.estimability import gate
+from paribus_sweeps.design.follow_ups import follow_ups
+from paribus_sweeps.design.matching import matched_pairs
 from paribus_sweeps.design.table import Column, Table
 from paribus_sweeps.errors import CannotTransform, NotOnScale, SweepError, TooLarge
 from paribus_sweeps.runs import Run
@@ -309,3 +311,47 @@ def strange(draw: random.Random) -> Judged:
 
 def level_of(levels: list[Any]) -> str:
     return factor("any", levels[:1]).labels[0]
+
+
+class TestNames:
+    @pytest.mark.parametrize("name", ["", "intercept"])
+    def test_a_factor_called_like_the_intercept_is_one_of_its_own(self, name: str) -> None:
+        """It moved together with `ratio`: neither can be told, and each names the other."""
+        runs = [
+            run(at, 0.1 * at, **{name: batch, "ratio": ratio, "seed": seed})
+            for at, (batch, ratio, seed) in enumerate(CELLS)
+            if (batch == 8) == (ratio == "1:1")
+        ]
+
+        judged = asked(table(runs, [factor(name, (8, 64)), RATIO]))
+
+        assert [answer.status for answer in judged.answers] == ["confounded", "confounded"]
+        assert [answer.confounded_with for answer in judged.answers] == [("ratio",), (name,)]
+        assert follow_ups(judged.gate.table).runs
+
+    def test_five_hundred_factors_are_paired(self) -> None:
+        """Numbers of 500 bits tell the cells apart; 64 would not."""
+        names = [f"f{at}" for at in range(500)]
+        base = dict.fromkeys(names, 0)
+        runs = [run(0, 0.1, **base), run(1, 0.2, **{**base, "f0": 1}),
+                run(2, 0.3, **{**base, "f499": 1})]  # fmt: skip
+
+        found = matched_pairs([factor(name, (0, 1)) for name in names], runs)
+
+        assert [pairs.factor for pairs in found if pairs.pairs] == ["f0", "f499"]
+
+
+class TestInteractions:
+    def test_what_the_model_asked_for_cannot_tell_is_said_without_a_number(self) -> None:
+        """Three of four cells: with the interaction in the model, no main effect is told."""
+        runs = [
+            run(at, 0.1 * at, batch=b, ratio=r)
+            for at, (b, r) in enumerate([(8, "1:1"), (8, "4:1"), (64, "1:1")] * 2)
+        ]
+
+        [batch, _] = asked(table(runs, [BATCH, RATIO]), interactions="all").answers
+
+        assert batch.verdict == "inconclusive"
+        assert "64 against 8: " in batch.sentence
+        assert "changed" not in batch.sentence
+        assert "A model with fewer interactions, or more runs, would tell." in batch.sentence

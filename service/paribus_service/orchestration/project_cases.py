@@ -11,7 +11,13 @@ from sqlalchemy.orm import Session
 from paribus_service.orchestration.inquiries import Inquiry, Measured, Subject, refuse_unknown
 from paribus_service.orchestration.measurements import GIT_COMMIT, Measurements
 from paribus_service.orchestration.names import page_of_run
-from paribus_service.orchestration.questions import KNOWN_BLOCKS, blocks_of, question_of
+from paribus_service.orchestration.questions import (
+    KNOWN_BLOCKS,
+    blocks_of,
+    borne_by_none,
+    named_twice,
+    question_of,
+)
 from paribus_service.orchestration.recorder import parse_object
 from paribus_service.orchestration.sweep_cases import MOST_LURKING, too_many
 from paribus_service.store import evidence
@@ -46,6 +52,7 @@ def case_of_project(
         code="unknown_key",
     )
     seen = observe(configs, asked=inquiry.factors, ignore=inquiry.ignore)
+    blocks = blocks_of(inquiry, DEFAULT_BLOCKS)
     own = [name for name in ("host", GIT_COMMIT) if runs.differs(name)]
     case = Case.of(
         [_run(row, seen, runs, root) for row in runs.rows.values()],
@@ -60,11 +67,16 @@ def case_of_project(
             experiment=subject.name,
             waived=tuple(name for name in inquiry.ignore if name in KNOWN_BLOCKS),
         ),
-        blocks=blocks_of(inquiry, DEFAULT_BLOCKS),
-        lurking=(*own, *seen.lurking[:MOST_LURKING]),
+        blocks=borne_by_none(blocks, seen.factors),
+        lurking=borne_by_none((*own, *seen.lurking[:MOST_LURKING]), seen.factors),
         numeric=seen.numeric,
         held=seen.held,
-        notices=(*runs.notices, *seen.notices, *too_many(seen.lurking)),
+        notices=(
+            *runs.notices,
+            *seen.notices,
+            *too_many(seen.lurking),
+            *named_twice(blocks, seen.factors),
+        ),
     )
     return case, {
         "project": subject.name,

@@ -1,11 +1,13 @@
 """What an inquiry comes to once the factors are known: the question that analysis takes."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
+from paribus_service.errors import InvalidRequest
 from paribus_service.orchestration.inquiries import Inquiry, Measured, pairs_of, refuse_unknown
 from paribus_service.orchestration.measurements import GIT_COMMIT
 from paribus_sweeps.analysis.questions import Question
+from paribus_sweeps.factors import Factor
 from paribus_sweeps.spec.designs import BLOCKS
 
 KNOWN_BLOCKS = (*BLOCKS, GIT_COMMIT)
@@ -30,6 +32,14 @@ def question_of(
     refuse_unknown(
         inquiry.factors, factors, pointer="?factors", what="factor", code="unknown_factor"
     )
+    for name in inquiry.factors:
+        if name in inquiry.ignore:
+            raise InvalidRequest.one(
+                "?ignore",
+                f"{name!r} is asked about (factors) and ignored",
+                code="asked_and_ignored",
+                hint="leave it out of one of the two",
+            )
     return Question(
         response=found.response.text if found else FINISHED_COUNTS,
         goal=found.goal if found else None,
@@ -45,6 +55,20 @@ def question_of(
         bins=inquiry.bins,
         **more,
     )
+
+
+def borne_by_none(names: Iterable[str], factors: Sequence[Factor]) -> tuple[str, ...]:
+    """The blocks and lurking keys that no factor has the name of: a table has one such column."""
+    taken = {factor.name for factor in factors}
+    return tuple(name for name in names if name not in taken)
+
+
+def named_twice(blocks: Iterable[str], factors: Sequence[Factor]) -> Iterator[str]:
+    """Say which blocks are not taken, since a factor has their name."""
+    taken = {factor.name for factor in factors}
+    for name in blocks:
+        if name in taken:
+            yield f"`{name}` is a factor here: what runs recorded under that name is no block."
 
 
 def blocks_of(inquiry: Inquiry, declared: Sequence[str]) -> Sequence[str]:

@@ -18,7 +18,13 @@ from paribus_service.orchestration.measurements import (
 )
 from paribus_service.orchestration.names import page_of_run
 from paribus_service.orchestration.programs import spec_of
-from paribus_service.orchestration.questions import KNOWN_BLOCKS, blocks_of, question_of
+from paribus_service.orchestration.questions import (
+    KNOWN_BLOCKS,
+    blocks_of,
+    borne_by_none,
+    named_twice,
+    question_of,
+)
 from paribus_service.orchestration.reports import factors_of_sweep
 from paribus_service.store import evidence
 from paribus_service.store import runs as run_store
@@ -62,17 +68,18 @@ def case_of_sweep(
         code="unknown_key",
     )
     trials = evidence.trial_rows(session, sweep.id)
+    blocks = blocks_of(inquiry, plan.blocks)
     case = Case.of(
         [_run(trial, plan, beside, runs, root) for trial in trials],
         plan.factors,
         plan.question(inquiry, found, runs),
-        blocks=blocks_of(inquiry, plan.blocks),
-        lurking=beside.lurking,
+        blocks=borne_by_none(blocks, plan.factors),
+        lurking=borne_by_none(beside.lurking, plan.factors),
         transforms=plan.transforms(trials),
         numeric=plan.numeric,
         forbid=plan.forbid,
         held={key: value for key, value in plan.held.items() if key not in beside.lurking},
-        notices=(*runs.notices, *beside.notices),
+        notices=(*runs.notices, *beside.notices, *named_twice(blocks, plan.factors)),
     )
     return case, {"sweep_id": sweep.id, "state": sweep.state}
 

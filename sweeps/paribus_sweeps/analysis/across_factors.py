@@ -5,11 +5,13 @@
 Within a factor, comparisons from the model are adjusted as their family has it (Tukey, Dunnett)
 and those from pairs by Bonferroni. Over the factors, the smallest p of each is put in order and
 multiplied by the number of factors that are left (Holm): a factor's interval is as wide as its
-place in that order asks. What is held to 5 % is the chance that any factor without an effect is
-called a difference; of a factor that has one, which of its levels differ is held to 5 % within
-the factor.
+place in that order asks, and from the first that is no difference on, all are as wide as its
+own, so that none of them excludes 0 (Guilbaud 2008). What is held to 5 % is the chance that any
+factor without an effect is called a difference; of a factor that has one, which of its levels
+differ is held to 5 % within the factor.
 
-Source: METHOD 5.5; Holm, Scandinavian Journal of Statistics 6 (1979).
+Source: METHOD 5.5; Holm, Scandinavian Journal of Statistics 6 (1979); Guilbaud, Biometrical
+Journal 50 (2008).
 """
 
 from __future__ import annotations
@@ -42,10 +44,12 @@ def across_factors(
         if any(p is not None for p in adjusted)
     }
     order = sorted(least, key=lambda name: (least[name], list(drafts).index(name)))
-    made, floor = {name: list(found) for name, found in drafts.items()}, 0.0
+    made, floor, held = {name: list(found) for name, found in drafts.items()}, 0.0, 0
     for rank, name in enumerate(order):
         times = len(order) - rank
-        own_level = 1 - (1 - level) / times
+        if not held and least[name] * times >= 1 - level:
+            held = times  # Holm's order ends here: nothing that follows is a difference
+        own_level = 1 - (1 - level) / (held or times)
         for at, p in enumerate(within[name]):
             if p is not None:
                 total = min(1.0, max(floor, p * times))

@@ -121,7 +121,7 @@ class MatchedContrast:
     summary: PairedSummary
     pairs: tuple[MatchedPair, ...]
     """By context and replicate; at most `MOST_SHOWN`."""
-    contexts: tuple[dict[str, str], ...]
+    contexts: tuple[Mapping[str, str], ...]
     """What was held fixed in each context: column → label; at most `MOST_SHOWN`."""
     lost: tuple[LostPair, ...]
     """At most `MOST_SHOWN`."""
@@ -271,7 +271,7 @@ class _Matching:
     def is_ambiguous(self, label: str) -> bool:
         """Whether a group has several runs at this level: nothing tells which to pair."""
         count = np.count_nonzero(self.column.codes == self.column.labels.index(label))
-        return np.count_nonzero(self.places(label) >= 0) < count
+        return bool(np.count_nonzero(self.places(label) >= 0) < count)
 
     def contrast(self, low: str, high: str, *, seed: str, level: float) -> MatchedContrast:
         """Compare two levels."""

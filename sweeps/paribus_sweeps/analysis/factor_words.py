@@ -63,6 +63,8 @@ class FactorWords:
         """Say what the leading comparison measured."""
         if lead.exactly_equal:
             return f"{lead.high} against {lead.low}: {lead.note}."
+        if lead.estimate is None:
+            return f"{lead.high} against {lead.low}: {lead.note}."
         what = f"{lead.high} against {lead.low} changed {self.question.response} by "
         size = signed(lead.estimate) + (
             f" ({self.scale.name})" if self.scale.name != "identity" else ""
@@ -96,6 +98,8 @@ def _is_constant(lead: Comparison) -> bool:
 
 
 def _what_next(lead: Comparison, outlook: Outlook) -> str:
+    if lead.estimate is None:
+        return "A model with fewer interactions, or more runs, would tell."
     if lead.exactly_equal:
         return "Name the difference that matters (smallest_effect), and the answer is no."
     if _is_constant(lead):

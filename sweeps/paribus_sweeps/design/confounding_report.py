@@ -26,7 +26,7 @@ from paribus_sweeps.design.data_notes import counted, data_notes
 from paribus_sweeps.design.estimability import Gate, Inflation, TermStatus, gate
 from paribus_sweeps.design.factor_status import FactorStatus, comparable, status_sentence
 from paribus_sweeps.design.lurking_keys import Follows, SkippedKey, lurking_keys
-from paribus_sweeps.design.model_matrix import INTERCEPT, main_effects
+from paribus_sweeps.design.model_matrix import main_effects
 from paribus_sweeps.design.origins import Origins, planned_df
 from paribus_sweeps.design.restoring import MissingRun, Restoring, restoring
 from paribus_sweeps.design.table import Column, Table
@@ -262,7 +262,7 @@ class _Asking:
         found = self.partners.get(name, frozenset()) | self._together.get(name, frozenset())
         is_taken = df < self.df_without_wide.get(name, 0)
         wide = [column.name for column in self.wide] if is_taken else []
-        return (*(term.name for term in self.base.terms if term.name in found), *wide)
+        return (*(t.name for t in self.base.terms if t.members and t.name in found), *wide)
 
     def _origins(self, made: FactorStatus) -> tuple[Origin, ...]:
         """Say why not everything asked about can be told: the plan, lost runs, or blocks."""
@@ -294,10 +294,11 @@ def _together(facts: Sequence[AliasFact]) -> dict[str, frozenset[str]]:
 def _partners(found: Gate) -> dict[str, frozenset[str]]:
     """Return what `Gate.confounded_with` says, for all terms at once."""
     sized = zip(found.terms, found.matrix.slices, strict=True)
-    term_of = [term.name for term, part in sized for _ in range(part.start, part.stop)]
+    term_of = [term for term, part in sized for _ in range(part.start, part.stop)]
     made: dict[str, set[str]] = {}
     for relation in found.relations:
-        names = {term_of[place] for place in relation.members} - {INTERCEPT}
+        terms = {term_of[place] for place in relation.members}
+        names = {term.name for term in terms if term.members}  # any but the intercept
         for name in names:
             made.setdefault(name, set()).update(names - {name})
     return {name: frozenset(partners) for name, partners in made.items()}

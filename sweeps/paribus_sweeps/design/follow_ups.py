@@ -236,7 +236,7 @@ def _open_trials(prospect: Prospect) -> OpenTrials | None:
         sentence = ""
     elif enough:
         when = "open trial: when it finishes" if one else "open trials: when they finish"
-        sentence = f"Wait for the {when}, everything asked can be told."
+        sentence = f"Wait for the {when}, everything asked can be estimated."
     else:
         they = "is counted as if it" if one else "are counted as if they"
         sentence = f"{counted(len(rows), 'open trial')} {they} had finished."
@@ -259,9 +259,9 @@ def _head(
     if not plan.asked:
         return "There is nothing to compare: nothing that was asked has two levels."
     if not plan.left(plan.before):
-        return "No run is needed: everything asked can be told already."
+        return "No run is needed: everything asked can be estimated already."
     if not found.open:
-        return "Wait for the open trials: when they finish, everything asked can be told."
+        return "Wait for the open trials: when they finish, everything asked can be estimated."
     return never
 
 

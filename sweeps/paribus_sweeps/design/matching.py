@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -57,32 +57,48 @@ def matched_pairs(
         for run in runs
         if run.is_finished and run.value is not None and math.isfinite(run.value)
     ]
-    return tuple(
-        _count(factor, factors, finished, blocks) for factor in factors if factor.kind == "levels"
-    )
+    cells = _Cells.of(finished, [factor.name for factor in factors], blocks)
+    return tuple(_count(factor, finished, cells) for factor in factors if factor.kind == "levels")
 
 
-def _count(
-    factor: Factor, factors: Sequence[Factor], runs: Sequence[Run], blocks: Sequence[str]
-) -> MatchedPairs:
-    levels: defaultdict[tuple[str, ...], set[str]] = defaultdict(set)
-    for run in runs:
-        level = run.setting.get(factor.name) or UNSET
-        levels[_context(factor, factors, run, blocks) + _replicate(run)].add(level)
-    width = len(factors) - 1 + len(blocks)
-    by_context: Counter[tuple[str, ...]] = Counter()
-    for key, seen in levels.items():
-        by_context[key[:width]] += len(seen) * (len(seen) - 1) // 2
+@dataclass(frozen=True, slots=True)
+class _Cells:
+    """Runs as numbers: equal ones where runs are equal, with and without one factor."""
+
+    whole: Sequence[int]
+    """Of each run: factors and blocks, in mixed radix; of any size, so 500 factors fit."""
+    parts: Mapping[str, Sequence[int]]
+    """Factor → what it adds to the number of each run."""
+
+    @classmethod
+    def of(cls, runs: Sequence[Run], factors: Sequence[str], blocks: Sequence[str]) -> _Cells:
+        """Number the runs."""
+        columns = [[run.setting.get(name) or UNSET for run in runs] for name in factors]
+        beside = [[run.blocks.get(name, UNSET) for run in runs] for name in blocks]
+        whole, radix, parts = [0] * len(runs), 1, []
+        for column in (*columns, *beside):
+            code = {label: at * radix for at, label in enumerate(dict.fromkeys(column))}
+            parts.append([code[label] for label in column])
+            whole = [sum(pair) for pair in zip(whole, parts[-1], strict=True)]
+            radix *= max(1, len(code))
+        return cls(whole, dict(zip(factors, parts, strict=False)))
+
+    def contexts(self, factor: str) -> list[int]:
+        """Return the number of each run without a factor."""
+        return [cell - own for cell, own in zip(self.whole, self.parts[factor], strict=True)]
+
+
+def _count(factor: Factor, runs: Sequence[Run], cells: _Cells) -> MatchedPairs:
+    levels: defaultdict[tuple[int, tuple[str, ...]], set[int]] = defaultdict(set)
+    numbered = zip(cells.contexts(factor.name), cells.parts[factor.name], runs, strict=True)
+    for context, level, run in numbered:
+        levels[context, _replicate(run)].add(level)
+    by_context: Counter[int] = Counter()
+    for (context, _), seen in levels.items():
+        by_context[context] += len(seen) * (len(seen) - 1) // 2
     pairs = by_context.total()
     contexts = sum(1 for count in by_context.values() if count)
     return MatchedPairs(factor.name, pairs, contexts, _sentence(factor, runs, pairs, contexts))
-
-
-def _context(
-    factor: Factor, factors: Sequence[Factor], run: Run, blocks: Sequence[str]
-) -> tuple[str, ...]:
-    others = tuple(run.setting.get(f.name) or UNSET for f in factors if f.name != factor.name)
-    return others + tuple(run.blocks.get(block, UNSET) for block in blocks)
 
 
 def _replicate(run: Run) -> tuple[str, ...]:

@@ -37,7 +37,7 @@ class Term:
     @property
     def name(self) -> str:
         """`intercept`, `batch`, `batch x ratio`."""
-        return " x ".join(self.members) or INTERCEPT
+        return " x ".join(self.members) if self.members else INTERCEPT
 
     def contains(self, other: Term) -> bool:
         """Whether `other` is marginal to this term, and not the same."""
@@ -184,7 +184,7 @@ def _term_values(term: Term, codings: Codings, codes: Mapping[str, Codes], rows:
 
 def _term_names(term: Term, codings: Codings) -> list[str]:
     parts = [codings[name].names for name in term.members]
-    return [" x ".join(names) or INTERCEPT for names in itertools.product(*parts)]
+    return [" x ".join(names) if names else INTERCEPT for names in itertools.product(*parts)]
 
 
 def main_effects(columns: Iterable[Column]) -> tuple[Term, ...]:

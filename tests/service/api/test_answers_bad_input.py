@@ -16,6 +16,41 @@ ABOUT_VALUES = [kind for kind in QUESTIONS if kind not in ("confounding", "follo
 
 class TestOfASweep:
     @pytest.mark.parametrize("kind", QUESTIONS)
+    def test_a_factor_that_is_asked_about_and_ignored(
+        self, api: TestClient, lab: Lab, kind: str
+    ) -> None:
+        sweep = study(lab, values=by_batch)
+
+        answer = api.get(f"{SWEEPS}/{sweep}/{kind}?factors=lr,batch&ignore=lr")
+
+        assert answer.status_code == 422
+        [problem] = answer.json()["errors"]
+        assert (problem["pointer"], problem["code"]) == ("?ignore", "asked_and_ignored")
+        assert "'lr'" in problem["message"]
+
+    def test_a_factor_with_the_name_of_a_block_is_told_apart_by_its_own_levels(
+        self, api: TestClient, lab: Lab
+    ) -> None:
+        """All ran on one T4; `gpu_name` is what the program was given, a or b."""
+        factors = {"gpu_name": {"levels": ["a", "b"]}, "wave": {"levels": [1, 2]}}
+        sweep = study(lab, factors=factors, replicates={"seed": [0, 1, 2]})
+        run_all(
+            lab,
+            sweep,
+            lambda trial: (trial.setting["gpu_name"] == "a") + 0.001 * (trial.number % 5),
+            gpu="T4",
+        )
+
+        answer = api.get(f"{SWEEPS}/{sweep}/report").json()
+
+        told = {found["factor"]: found for found in answer["factors"]}
+        assert told["gpu_name"]["status"] == "isolated"
+        assert [c["matched_pairs"] for c in told["gpu_name"]["comparisons"]] == [6]
+        assert told["wave"]["comparisons"][0]["matched_pairs"] == 6
+        assert answer["effects"]["model"].count("gpu_name") == 1
+        assert any("`gpu_name` is a factor here" in notice for notice in answer["notices"])
+
+    @pytest.mark.parametrize("kind", QUESTIONS)
     def test_a_response_that_no_run_has_names_the_nearest(
         self, api: TestClient, lab: Lab, kind: str
     ) -> None:

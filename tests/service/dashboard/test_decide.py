@@ -166,8 +166,8 @@ class TestCards:
     ) -> None:
         """At seed 0, ratio 1:1: both batches have run. At 4:1 batch 8 failed and batch 64 has run.
 
-        Of the four pairs of batch, one is there, one is lost; two, of seed 1, are open: no run
-        of theirs has begun.
+        So of the pairs of batch one is there and one is lost. At seed 1, ratio 1:1, batch 8 has
+        run and waits for batch 64; the fourth pair has no run at all, and is not counted yet.
         """
         sweep_id = lab.register(factorial_config(retry={"failed": 0}))
         for _ in range(4):

@@ -1,5 +1,7 @@
 """Adjusting comparisons within each factor and over the factors that were asked about."""
 
+from dataclasses import replace
+
 import pytest
 
 from paribus_sweeps.analysis.across_factors import across_factors
@@ -86,6 +88,21 @@ class TestOverFactors:
         assert found["b"][0].interval_adjusted == pytest.approx((1 - reach, 1 + reach))
         reach = 0.5 * quantile(0.95, 5)
         assert found["a"][0].interval_adjusted == pytest.approx((1 - reach, 1 + reach))
+
+    def test_after_the_first_that_is_no_difference_no_interval_excludes_0(self) -> None:
+        """T of 1 / 0.37 and of 1 / 0.3717 on 5 df: p = 0.04265 and 0.04328.
+
+        The smaller counts twice, 0.0853, so the second is none either, whatever its own p.
+        """
+        first = replace(from_pairs(0.04265), standard_error=0.37)
+        second = replace(from_pairs(0.04328, factor="b"), standard_error=0.3717)
+
+        found = across_factors({"a": [first], "b": [second]}, level=0.95, critical=no_critical)
+
+        for told in (found["a"][0], found["b"][0]):
+            assert told.p_adjusted == pytest.approx(0.0853)
+            assert told.interval_adjusted is not None
+            assert told.interval_adjusted[0] < 0
 
     def test_a_factor_without_a_test_takes_no_place(self) -> None:
         drafts = {

@@ -238,7 +238,7 @@ class TestNothingToRun:
 
         found = follow_ups(table(*runs, factors=(BATCH, RATIO)), sd=0.1, df=5)
 
-        assert found.sentence == "No run is needed: everything asked can be told already."
+        assert found.sentence == "No run is needed: everything asked can be estimated already."
         assert (found.k, found.runs, found.cost_note) == (0, (), "Nothing to run.")
         assert found.equally_good.count == 0
         assert found.equally_good.sentence == ""
@@ -284,7 +284,7 @@ class TestOpenTrials:
         found = follow_ups(table(*map(ran, cells()), ran("8 4:1 fine", state="running")))
 
         assert found.sentence == (
-            "Wait for the open trials: when they finish, everything asked can be told."
+            "Wait for the open trials: when they finish, everything asked can be estimated."
         )
         assert found.open_trials is not None
         assert found.open_trials.is_enough
