@@ -12,6 +12,13 @@ NOISE = (0.013, -0.002, 0.004, -0.005, 0.008, 0.005, -0.014, -0.007, 0.001, 0.02
 """What seeds do to a loss: sd about 0.013."""
 
 
+SATURATED = [
+    {"batch": b, "ratio": r, "loss": loss}
+    for b, r, loss in ((8, "1:1", 1.0), (64, "1:1", 2.0), (8, "4:1", 4.0), (64, "4:1", 9.0))
+]
+"""Four runs, four parameters with the interaction: effects 3, 5 and 2, and no error."""
+
+
 def grid(
     batch: float = 0.0,
     ratio: float = 0.0,

@@ -83,6 +83,8 @@ def _table(body: bytes) -> dict[str, Any]:
     """
     try:
         found = json.loads(body)
+        if b"\\u" in body:  # half of a character, "\ud800", is no text that can be sent back
+            json.dumps(found, ensure_ascii=False).encode()
     except (ValueError, RecursionError) as error:
         problem = f"the body is not JSON: {error}"
         raise InvalidRequest.one("", problem, code="not_json") from error

@@ -130,6 +130,8 @@ def plan(
     runs, sentence = _chosen(told, wish.chosen)
     if not runs:
         raise NothingToAdd(sweep.id, sentence)
+    if wish.seeds is not None:  # the answer's sentence counts those that it has
+        sentence += f" Replicates of each setting, as asked for: {wish.seeds}."
     spec = spec_of(session, sweep)
     present = sweep_store.list_trials(session, sweep.id)
     wanted = list(_wanted(runs, wish.seeds, _Replicates.of(spec, present)))

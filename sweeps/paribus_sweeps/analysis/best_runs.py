@@ -22,6 +22,8 @@ from paribus_sweeps.runs import Run
 
 Goal = Literal["minimize", "maximize"]
 
+MOST_CONFIGURATIONS = 1_000  # of one level that are listed; beyond it they are counted
+_MOST_LABELS = 200_000  # in the lists of all levels: each configuration has one for each factor
 _TIE_TOLERANCE = 1e-9  # relative, of `resolution`: 1/m is no exact float
 _LAST = datetime.max.replace(tzinfo=UTC)
 
@@ -103,8 +105,8 @@ class LevelBest:
     declared: bool = True
     """False for a level that runs hold and the sweep does not declare."""
 
-    def as_dict(self) -> dict[str, Any]:
-        """Return it as plain JSON."""
+    def as_dict(self, *, most: int = MOST_CONFIGURATIONS) -> dict[str, Any]:
+        """Return it as plain JSON, with at most so many configurations."""
         return {
             "level": self.label,
             "declared": self.declared,
@@ -115,7 +117,8 @@ class LevelBest:
             "mean": self.mean,
             "sd": self.sd,
             "expected_best": self.expected_best,
-            "configurations": [c.as_dict() for c in self.configurations],
+            "configurations": [c.as_dict() for c in self.configurations[:most]],
+            "configuration_count": len(self.configurations),
             "not_ranked": [run.as_dict() for run in self.not_ranked],
         }
 
@@ -135,15 +138,15 @@ class FactorBest:
     together: tuple[MovedTogether, ...]
     """What always moved with this factor: the levels cannot be weighed against each other."""
 
-    def as_dict(self) -> dict[str, Any]:
-        """Return it as plain JSON."""
+    def as_dict(self, *, most: int = MOST_CONFIGURATIONS) -> dict[str, Any]:
+        """Return it as plain JSON, with at most so many configurations of each level."""
         continuous = self.kind == "continuous"
         return {
             "factor": self.factor,
             "keys": list(self.keys),
             "kind": self.kind,
             "baseline": self.baseline,
-            "levels": [level.as_dict() for level in self.levels],
+            "levels": [level.as_dict(most=most) for level in self.levels],
             "best": [_with_own_value(run, self.factor) for run in self.best] if continuous else [],
             "together": [fact.as_dict() for fact in self.together],
         }
@@ -166,13 +169,15 @@ class BestPerFactor:
 
     def as_dict(self) -> dict[str, Any]:
         """Return it as plain JSON, without NaN."""
+        lists = max(1, sum(len(factor.levels) for factor in self.factors) * len(self.factors))
+        most = max(1, min(MOST_CONFIGURATIONS, _MOST_LABELS // lists))
         return {
             "response": self.response,
             "goal": self.goal,
             "resolution": self.resolution,
             "n": self.n,
             "best": [run.as_dict() for run in self.best],
-            "factors": [factor.as_dict() for factor in self.factors],
+            "factors": [factor.as_dict(most=most) for factor in self.factors],
             "not_ranked": [run.as_dict() for run in self.not_ranked],
         }
 

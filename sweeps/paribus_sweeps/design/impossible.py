@@ -127,6 +127,11 @@ def _sentence(found: Impossible) -> str:
     shown = named_runs(found.cells, most=_SHOWN) + (f"; and {more} more" if more else "")
     entries = "; ".join(_entry(entry) for entry in found.forbidden_by)
     by = f" Forbidden by: {entries}." if entries else ""
+    if "crashed" in found.reasons:  # they may be tried again
+        return (
+            f"{what} cannot be told: every run that would tell it {why}: {shown}.{by} With "
+            "allow_crashed, those that ended without a value are proposed again."
+        )
     return f"{what} can never be told: every run that would tell it {why}: {shown}.{by}"
 
 

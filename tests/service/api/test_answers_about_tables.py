@@ -116,6 +116,10 @@ class TestRefusals:
             (b"\xff", "not_json"),
             (b"[" * 100_000, "not_json"),
             (b'{"runs": [' + b"1" * 5000 + b"]}", "not_json"),
+            (
+                b'{"factors": ["a"], "response": "y", "runs": [{"a": "\\ud800", "y": 1}]}',
+                "not_json",
+            ),
             (b"[]", "invalid"),
             (b"{}", "missing"),
         ],

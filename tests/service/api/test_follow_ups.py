@@ -173,6 +173,7 @@ class TestSets:
         answer = queue(api, sweep, seeds=4).json()
 
         [setting] = {tuple(trial["setting"].items()) for trial in answer["trials"]}
+        assert answer["sentence"].endswith("Replicates of each setting, as asked for: 4.")
         seeds = [trial["replicate"]["seed"] for trial in answer["trials"]]
         assert sorted(seeds) == [3, 5, 6, 7]  # those that there are, then the next whole numbers
         assert [trial["args"]["seed"] for trial in answer["trials"]] == seeds
@@ -336,7 +337,7 @@ class TestRefusals:
         answer = queue(api, sweep)
 
         assert (answer.status_code, answer.json()["code"]) == (409, "nothing_to_add")
-        assert "can be told already" in answer.json()["detail"]
+        assert "can be estimated already" in answer.json()["detail"]
 
     @pytest.mark.parametrize(
         ("body", "pointer"),

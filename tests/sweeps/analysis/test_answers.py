@@ -9,7 +9,7 @@ from paribus_sweeps.analysis import answers
 from paribus_sweeps.analysis.answers import KINDS, UnknownKind, answer
 from paribus_sweeps.analysis.best import GoalUnknown
 from paribus_sweeps.analysis.cases import Case
-from tests.sweeps.tables import NOISE, case_of, grid
+from tests.sweeps.tables import NOISE, SATURATED, case_of, grid
 
 CONFOUNDED = [row for row in grid(0.1) if (row["batch"] == 64) == (row["ratio"] == "4:1")]
 
@@ -96,17 +96,7 @@ class TestEffects:
         assert told["box_cox"]["powers"] is None
 
     def test_saturated_designs_have_lenth(self) -> None:
-        rows = [
-            {"batch": b, "ratio": r, "loss": loss}
-            for b, r, loss in (
-                (8, "1:1", 1.0),
-                (64, "1:1", 2.0),
-                (8, "4:1", 4.0),
-                (64, "4:1", 9.0),
-            )
-        ]
-
-        told = answer("effects", case_of(rows, question={"interactions": "all"}))
+        told = answer("effects", case_of(SATURATED, question={"interactions": "all"}))
 
         found = [effect["effect"] for effect in told["lenth"]["effects"]]
         assert found == pytest.approx([3.0, 5.0, 2.0])

@@ -317,3 +317,20 @@ class TestAsDict:
             "finished_at": "2026-01-01T12:00:00+00:00",
         }
         assert made["factors"][0]["levels"][0]["configurations"][0]["sd"] is None
+
+
+class TestOfMuch:
+    def test_configurations_are_listed_up_to_a_limit_and_all_counted(self) -> None:
+        """100 factors of 2 levels: 200 lists, of settings of 100 labels; 200,000 / 20,000 = 10."""
+        draw = random.Random(4)
+        many = [factor(f"f{at}", "0", "1") for at in range(100)]
+        runs = [
+            Run(id=str(at), value=0.1, setting={f.name: draw.choice("01") for f in many})
+            for at in range(60)
+        ]
+
+        made = best(runs, *many)
+        shown = made.as_dict()["factors"][0]["levels"][0]
+
+        assert len(shown["configurations"]) == 10
+        assert shown["configuration_count"] == len(level(made, "0").configurations) > 10

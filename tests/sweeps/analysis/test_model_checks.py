@@ -12,7 +12,7 @@ from paribus_sweeps.analysis.model_checks import (
     power_transforms,
     transform_sentence,
 )
-from tests.sweeps.tables import NOISE, case_of, grid
+from tests.sweeps.tables import NOISE, SATURATED, case_of, grid
 
 # 2^(3-1) and 2^(7-4), C = AB and so on; the effects are put in
 SIGNS = [(a, b, c) for a in (-1, 1) for b in (-1, 1) for c in (-1, 1)]
@@ -76,17 +76,7 @@ class TestLenth:
         assert lenth_of(effects(case_of(rows, ["batch"]).table)) is None
 
     def test_an_interaction_is_half_the_difference_of_differences(self) -> None:
-        rows = [
-            {"batch": b, "ratio": r, "loss": loss}
-            for b, r, loss in (
-                (8, "1:1", 1.0),
-                (64, "1:1", 2.0),
-                (8, "4:1", 4.0),
-                (64, "4:1", 9.0),
-            )
-        ]
-
-        found = lenth_of(effects(case_of(rows).table, interactions="all"))
+        found = lenth_of(effects(case_of(SATURATED).table, interactions="all"))
 
         assert found is not None
         told = {

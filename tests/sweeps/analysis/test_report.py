@@ -5,7 +5,7 @@ import re
 
 from paribus_sweeps.analysis.answers import answer
 from paribus_sweeps.analysis.report import document_of
-from tests.sweeps.tables import NOISE, case_of, grid
+from tests.sweeps.tables import NOISE, SATURATED, case_of, grid
 
 STORY = [
     {"batch": 8, "ratio": "1:1", "cadence": "coarse", "gpu": "A100", "loss": 0.30, "id": "R1"},
@@ -70,17 +70,7 @@ class TestAnAnswer:
         assert "| `batch` | 64 against 8 | 6 | +0.0985 | +0.0985 | 0.06974 to 0.1273 |" in text
 
     def test_a_saturated_design_has_lenth(self) -> None:
-        rows = [
-            {"batch": b, "ratio": r, "loss": loss}
-            for b, r, loss in (
-                (8, "1:1", 1.0),
-                (64, "1:1", 2.0),
-                (8, "4:1", 4.0),
-                (64, "4:1", 9.0),
-            )
-        ]
-
-        text = markdown(rows, question={"interactions": "all"})
+        text = markdown(SATURATED, question={"interactions": "all"})
 
         assert "By Lenth's method" in text
         assert "| `ratio` | +5 |" in text

@@ -70,6 +70,8 @@ class TestImpossibleTerms:
             "ended without a value in every attempt: batch=64, ratio=4:1."
             in found["batch x ratio"].sentence
         )
+        assert "never" not in found["batch x ratio"].sentence  # it may be tried again
+        assert "allow_crashed" in found["batch x ratio"].sentence
 
     def test_many_cells_are_counted(self) -> None:
         wide = (factor("a", "1", "2"), factor("b", *map(str, range(9))))

@@ -355,6 +355,9 @@ class LevelBestOut(Answer):
     expected_best: float | None
     """The best that as few runs as the smallest level has would show on average."""
     configurations: list[ConfigurationOut]
+    """At most 1,000, and fewer where factors and levels are many."""
+    configuration_count: int
+    """All of them."""
     not_ranked: list[NotRankedOut]
 
 
