@@ -8,6 +8,8 @@ from datetime import datetime
 from typing import Any
 
 FINISHED = "finished"
+LARGEST = 1e140
+"""A response beyond it is no value: its square would leave no room for sums."""
 OPEN = frozenset({"queued", "leased", "running", "created", "pending", "registered"})
 """States of a run or trial that may still get its value."""
 

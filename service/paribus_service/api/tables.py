@@ -12,7 +12,7 @@ from paribus_service.api.links import API
 from paribus_service.api.parameters import JSON_TYPE, refuse_other_bodies
 from paribus_service.api.parameters import refuse_unknown_parameters as refuse_parameters
 from paribus_service.api.questions import IN_WORDS
-from paribus_service.dependencies import Reader
+from paribus_service.dependencies import Reader, ServicesDep
 from paribus_service.errors import InvalidRequest, NotFound, NotOfferedHere, nearest
 from paribus_service.orchestration import answers
 from paribus_service.orchestration.inquiries import KINDS, Kind
@@ -65,6 +65,7 @@ def answer_table(
     kind: Annotated[Kind, Depends(_kind)],
     _who: Reader,
     form: FormDep,
+    services: ServicesDep,
     body: Annotated[bytes, Depends(_body)],
 ) -> Response:
     """An answer about a plain table: each of `runs` is an object of columns.
@@ -72,7 +73,9 @@ def answer_table(
     Nothing is stored. `format` and `Accept` count for a report alone.
     """
     wanted = form if kind == "report" else "json"
-    return sent(answers.of_table(kind, _table(body), wanted), None)
+    with services.answers.working():
+        found = answers.of_table(kind, _table(body), wanted)
+    return sent(found, None)
 
 
 def _table(body: bytes) -> dict[str, Any]:

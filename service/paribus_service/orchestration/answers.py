@@ -10,10 +10,11 @@ Promises:
 
 import hashlib
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
-from threading import Lock
+from threading import BoundedSemaphore, Lock
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -63,7 +64,12 @@ class AnswerCache:
     AnswerCache(most_bytes=0)            # keeps nothing
     """
 
-    def __init__(self, most_bytes: int) -> None:
+    def __init__(self, most_bytes: int, *, at_once: int = 2) -> None:
+        """Keep up to `most_bytes`, and work out `at_once` answers at a time.
+
+        More at once would each be slower, and what runs report would wait for them.
+        """
+        self._slots = BoundedSemaphore(at_once)
         self._most = most_bytes
         self._held = 0
         self._entries: OrderedDict[Hashable, Answered] = OrderedDict()
@@ -79,10 +85,20 @@ class AnswerCache:
             only_one = self._under_way.setdefault(key, Lock())
         try:
             with only_one:  # whoever asks meanwhile waits, and finds it kept
-                return self._find(key) or self._keep(key, make())
+                return self._find(key) or self._made(key, make)
         finally:
             with self._lock:
                 self._under_way.pop(key, None)
+
+    @contextmanager
+    def working(self) -> Iterator[None]:
+        """Wait for a place among the few answers that are worked out at a time."""
+        with self._slots:
+            yield
+
+    def _made(self, key: Hashable, make: Callable[[], Answered]) -> Answered:
+        with self.working():
+            return self._keep(key, make())
 
     def _find(self, key: Hashable) -> Answered | None:
         with self._lock:

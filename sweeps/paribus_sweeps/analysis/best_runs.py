@@ -18,7 +18,7 @@ from typing import Any, Literal
 
 from paribus_sweeps.design.confounding import UNSET, MovedTogether
 from paribus_sweeps.factors import Factor, FactorKind
-from paribus_sweeps.runs import Run
+from paribus_sweeps.runs import LARGEST, Run
 
 Goal = Literal["minimize", "maximize"]
 
@@ -252,6 +252,8 @@ def _why_not(run: Run, response: str) -> str | None:
         return run.value_note or f"{response} was not logged"
     if not math.isfinite(run.value):
         return f"{response} is {run.value}"
+    if abs(run.value) > LARGEST:
+        return f"{response} is {run.value:g}: too large to be squared"
     return None
 
 
@@ -451,10 +453,7 @@ def _earlier_finish(ranked: RankedRun) -> tuple[datetime, str]:
 
 
 def _mean(values: Sequence[float]) -> float:
-    try:
-        return math.fsum(values) / len(values)
-    except OverflowError:  # diverged losses near the largest float
-        return math.fsum(value / len(values) for value in values)
+    return math.fsum(values) / len(values)
 
 
 def _sd(values: Sequence[float]) -> float | None:

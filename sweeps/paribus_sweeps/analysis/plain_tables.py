@@ -30,9 +30,8 @@ from paribus_sweeps.analysis.plain_columns import (
 from paribus_sweeps.analysis.plain_questions import ReadResponse, read_question
 from paribus_sweeps.analysis.words import counted
 from paribus_sweeps.design.confounding import UNSET
-from paribus_sweeps.design.table import LARGEST
 from paribus_sweeps.errors import InvalidSpec, Problem, did_you_mean, pointer
-from paribus_sweeps.runs import FINISHED, OPEN, Run
+from paribus_sweeps.runs import FINISHED, LARGEST, OPEN, Run
 from paribus_sweeps.spec.reading import Keys, shown
 
 TABLE_KEYS = (

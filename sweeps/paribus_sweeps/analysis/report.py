@@ -67,8 +67,10 @@ def _verdicts(made: Document, factors: Sequence[Mapping[str, Any]]) -> None:
 
 def _confounding(made: Document, found: Mapping[str, Any]) -> None:
     made.heading("What these runs cannot tell apart")
-    if not found["facts"]:
+    if all(factor["status"] == "estimable" for factor in found["factors"]):
         made.say("Nothing: each factor can be told from the others.")
+    elif not found["facts"]:
+        made.points([factor["sentence"] for factor in found["factors"]])
     made.points([fact["sentence"] for fact in found["facts"]])
     if found["restoring"]:
         made.say(found["restoring"]["sentence"])

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from paribus_sweeps.design.confounding import UNSET
 from paribus_sweeps.factors import Factor, level_label
-from paribus_sweeps.runs import Run
+from paribus_sweeps.runs import LARGEST, Run
 from paribus_sweeps.spec.designs import DEFAULT_BLOCKS
 
 Codes = NDArray[np.int64]
@@ -35,8 +35,8 @@ _TRANSFORMS: Mapping[Transform, Callable[[Floats], Floats]] = {
     "log2": np.log2,
     "log10": np.log10,
 }
-LARGEST, SMALLEST = 1e140, 1e-140
-"""Of a response's size: a larger one cannot be squared and is no value, a smaller one is 0."""
+SMALLEST = 1e-140
+"""Of a response's size: a smaller one is 0."""
 _LARGEST_KEY = 2**62  # of a mixed-radix cell key; beyond it, keys are folded by `unique`
 
 

@@ -134,3 +134,30 @@ class TestAnswered:
             answered.check("then")
 
         assert (refused.value.seen, refused.value.present) == ("then", "now")
+
+
+class TestAtOnce:
+    def test_few_are_worked_out_at_a_time(self) -> None:
+        cache = AnswerCache(room_for(9), at_once=2)
+        lock, let_go, started = Lock(), Event(), Event()
+        now: list[int] = [0, 0]  # at work, and the most at a time
+
+        def work() -> Answered:
+            with lock:
+                now[0] += 1
+                now[1] = max(now)
+                if now[0] == 2:
+                    started.set()
+            assert let_go.wait(30)
+            with lock:
+                now[0] -= 1
+            return Answered(b"{}", "version")
+
+        with ThreadPoolExecutor(5) as pool:
+            asked = [pool.submit(cache.answer, key, work) for key in range(5)]
+            assert started.wait(30)
+            let_go.set()
+            for one in asked:
+                one.result()
+
+        assert now == [0, 2]

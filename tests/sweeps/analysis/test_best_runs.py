@@ -182,11 +182,12 @@ class TestSpread:
 
         assert level(best(runs), "8").expected_best == pytest.approx(20_001 / 10_001 - 1)
 
-    def test_values_near_the_largest_float_do_not_break_it(self) -> None:
-        found = level(best([run("a", 1.7e308), run("b", 1.7e308), run("c", -1.7e308)]), "8")
+    def test_the_largest_values_that_count_do_not_break_it(self) -> None:
+        found = level(best([run("a", 1e140), run("b", 1e140), run("c", -1e140)]), "8")
 
-        assert found.sd is None
-        assert found.mean == pytest.approx(1.7e308 / 3)
+        assert found.mean == pytest.approx(1e140 / 3)
+        # deviations 2/3, 2/3 and -4/3 of 1e140: sd = sqrt(24/9 / 2) of it
+        assert found.sd == pytest.approx(1e140 * math.sqrt(4 / 3))
 
 
 class TestNotRanked:
@@ -198,6 +199,7 @@ class TestNotRanked:
             (run("x", None), "holdout/loss was not logged"),
             (run("x", None, value_note="the run was cut off"), "the run was cut off"),
             (run("x", math.nan), "holdout/loss is nan"),
+            (run("x", 1e150), "holdout/loss is 1e+150: too large to be squared"),
             (run("x", -math.inf), "holdout/loss is -inf"),
         ],
     )

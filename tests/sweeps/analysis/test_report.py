@@ -90,6 +90,14 @@ class TestAnAnswer:
 
         assert "- `batch`, 64 against 8: It depends on `ratio`: +0.0" in markdown(rows)
 
+    def test_a_factor_that_lost_its_levels_is_not_called_told_apart(self) -> None:
+        rows = [{"batch": 8, "loss": 0.3}, {"batch": 8, "loss": 0.4}]
+        rows += [{"batch": 64, "loss": None, "state": "failed"}]  # type: ignore[dict-item]
+
+        text = markdown(rows, ["batch"])
+
+        assert "Nothing: each factor can be told" not in text
+
     def test_without_a_goal_nothing_is_best(self) -> None:
         text = markdown(grid(), goal=None)
 
