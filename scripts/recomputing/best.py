@@ -72,6 +72,7 @@ def _level(asked: Experiment, factor: Factor, label: str, runs: Sequence[Run], l
         "mean": math.fsum(everything) / len(everything) if runs else None,
         "sd": _pooled(groups),
         "expected_best": _expected_best(_sorted(asked, runs), least),
+        "configuration_count": len(settings),
         "configurations": [
             {
                 "setting": dict(group[0].setting),

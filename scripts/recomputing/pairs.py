@@ -91,6 +91,7 @@ class Matched:
                 for at, (group, mean) in enumerate(zip(contexts, means, strict=True))
             ],
             "heterogeneity": self._heterogeneity(contexts, means),
+            "depends_on": self._depends_on(self._heterogeneity(contexts, means)),
             "hodges_lehmann": hodges_lehmann(d),
             "pairs": self._pairs(),
             **self._lost(),
@@ -156,6 +157,23 @@ class Matched:
         )
         f = between / df1 / within**2
         return told | {"f": f, "df1": df1, "df2": df2, "p": float(stats.f.sf(f, df1, df2))}
+
+    def _depends_on(self, found: Told) -> Told | None:
+        """The column that explains most between contexts, where they differ, and its levels."""
+        p = found["p"]
+        if not found["means_change_sign"] and not (p is not None and p < 0.10):
+            return None
+        grand = math.fsum(self.differences) / len(self.differences)
+        explained: list[tuple[float, Told]] = []
+        for at, column in enumerate(self.others):
+            groups: dict[int, list[float]] = {}
+            for place, _, _, (low, high), _ in self.found:
+                groups.setdefault(place[at], []).append(high - low)
+            means = {level: math.fsum(group) / len(group) for level, group in groups.items()}
+            between = math.fsum(len(g) * (means[lv] - grand) ** 2 for lv, g in groups.items())
+            labels = {self.order[column][level]: mean for level, mean in means.items()}
+            explained.append((between, {"column": column, "by_level": labels, "p": p}))
+        return max(explained, key=lambda entry: entry[0])[1]
 
     def _pairing(self) -> Told:
         """How strongly partners go together, and what pairing them is worth."""
