@@ -24,6 +24,7 @@ from paribus_sweeps.analysis.words import number, signed
 from paribus_sweeps.design.table import Codes, Column, Floats, Table, cell_keys
 from paribus_sweeps.runs import OPEN
 
+_SURE = 0.05  # above it, one look in ten says so of noise
 CLEAR = 0.10  # METHOD 4: of the p that contexts agree
 _MOST_LEVELS = 6  # of another column, in a sentence
 MOST_SHOWN = 200  # pairs, contexts and lost runs of one contrast that are written out
@@ -107,7 +108,8 @@ class Dependence:
         told = [f"{signed(mean)} at {label}" for label, mean in self.by_level.items()]
         shown = ", ".join(told[:_MOST_LEVELS]) + (" …" if len(told) > _MOST_LEVELS else "")
         if self.is_clear:
-            return f"It depends on `{self.column}`: {shown} (p = {number(self.p)})."
+            sure = "depends" if self.p is not None and self.p < _SURE else "may depend"
+            return f"It {sure} on `{self.column}`: {shown} (p = {number(self.p)})."
         return f"It is {shown} of `{self.column}`; noise alone may do that."
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from paribus_sweeps.analysis.contrasts import MatchedContrast, matched_contrasts
+from paribus_sweeps.analysis.contrasts import Dependence, MatchedContrast, matched_contrasts
 from paribus_sweeps.design.table import Table
 from paribus_sweeps.runs import Run
 from tests.sweeps.small_tables import factor, run, table
@@ -98,6 +98,12 @@ class TestContexts:
         )
         told = found.as_dict()["depends_on"]
         assert told["by_level"] == pytest.approx({"1:1": 10.05, "4:1": -10.1})
+
+    def test_that_differ_somewhat_may_depend_on_a_column(self) -> None:
+        found = Dependence("ratio", {"1:1": 0.5, "4:1": 0.1}, 0.07)
+
+        assert found.is_clear
+        assert found.sentence == "It may depend on `ratio`: +0.5 at 1:1, +0.1 at 4:1 (p = 0.07)."
 
     def test_that_differ_in_sign_alone_may_be_noise(self) -> None:
         """+1 and -1 at ratio 1:1, mean 0.1; -0.9 and 0.7 at 4:1, mean -0.1."""
