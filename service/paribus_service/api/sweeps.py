@@ -1,5 +1,6 @@
 """Sweeps: register, list, show, and what can be done with one."""
 
+from contextlib import suppress
 from datetime import datetime
 from typing import Annotated
 
@@ -27,15 +28,17 @@ from paribus_service.api.parameters import (
 from paribus_service.dependencies import (
     BaseUrl,
     Reader,
+    Services,
     ServicesDep,
     SessionDep,
     Submitter,
 )
-from paribus_service.errors import InvalidRequest, UnsupportedBody
+from paribus_service.errors import InvalidRequest, ServiceError, UnsupportedBody
 from paribus_service.orchestration import registry
 from paribus_service.store import sweeps as sweep_store
 from paribus_service.store.engine import session_scope
 from paribus_service.store.states import SweepState
+from paribus_sweeps.errors import SweepError
 
 router = APIRouter(tags=["sweeps"], dependencies=[Depends(refuse_unknown_parameters)])
 
@@ -112,7 +115,21 @@ def register_sweep(
         headers = {"Location": found["self"], "ETag": etag(sweep.version)}
         return Reply(SweepAndAliasesOut.of(sweep, base), 201, headers)
 
+    if "d_optimal" in config:
+        _search_first(config, services)
     return once.answer(register)
+
+
+def _search_first(config: str, services: Services) -> None:
+    """Look for a D-optimal plan before the write lock is taken: it takes seconds, and is kept.
+
+    What is wrong with the config is said under the lock, unless it was done before under its key.
+    """
+    with (
+        session_scope(services.engine, reads_only=True) as session,
+        suppress(ServiceError, SweepError),
+    ):
+        registry.plan(session, config, settings=services.settings)
 
 
 def _preview(config: str, entity: str, project: str | None, services: ServicesDep) -> Response:

@@ -587,3 +587,29 @@ class TestAliases:
         (error,) = answer.json()["errors"]
         assert error["pointer"] == "/design/forbid"
         assert "d_optimal plans around forbid" in error["hint"]
+
+
+class TestDOptimal:
+    """The search for a plan is made before the write lock is taken."""
+
+    def config(self, **more: object) -> dict[str, object]:
+        factors = {name: {"levels": [1, 2, 3]} for name in "abc"}
+        design = {"type": "d_optimal", "runs": 9, "factors": factors, **more}
+        return {"program": "train.py", "project": "imdb", "design": design}
+
+    def test_the_plan_is_the_one_that_was_shown(self, api: TestClient) -> None:
+        preview = api.post(f"{SWEEPS}?validate_only=true", json=self.config()).json()
+        sweep = api.post(SWEEPS, json=self.config()).json()
+
+        trials = api.get(f"{SWEEPS}/{sweep['id']}/trials").json()["items"]
+        assert [trial["setting"] for trial in trials] == [
+            trial["setting"] for trial in preview["trials"]
+        ]
+        assert len(trials) == 9
+
+    def test_what_is_wrong_is_said_once(self, api: TestClient) -> None:
+        answer = api.post(SWEEPS, json=self.config(runs=2))
+
+        assert answer.status_code == 422
+        assert [error["pointer"] for error in answer.json()["errors"]] == ["/design/runs"]
+        assert count_sweeps(api) == 0
