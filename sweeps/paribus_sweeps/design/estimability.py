@@ -355,20 +355,22 @@ def cell_matrix(
 
 
 def _inflation(matrix: ModelMatrix, full: Floats) -> tuple[Inflation, ...]:
-    """GVIF from the correlations of the coefficients' estimates, intercept left out."""
+    """GVIF from the correlations of the coefficients' estimates, intercept left out.
+
+    det(R_oo) / det(R) is the determinant of a term's part of R's inverse, and that inverse needs
+    no inverting: without the intercept it is U'U, U what the triangle has right of its column.
+    """
     unit, _ = scaled(triangular(full))
     inverse = np.linalg.inv(unit)
     covariance = (inverse @ inverse.T)[1:, 1:]
     spread = np.sqrt(np.diag(covariance))
     correlation = covariance / np.outer(spread, spread)
-    whole = np.linalg.slogdet(correlation)[1]
+    precision = (unit[1:, 1:].T @ unit[1:, 1:]) * np.outer(spread, spread)
     found = []
     for term, part in zip(matrix.terms, matrix.slices, strict=True):
         if term.members:
-            own = np.zeros(len(correlation), bool)
-            own[part.start - 1 : part.stop - 1] = True
-            inside = np.linalg.slogdet(correlation[np.ix_(own, own)])[1]
-            outside = np.linalg.slogdet(correlation[np.ix_(~own, ~own)])[1]
-            gvif = float(np.exp(inside + outside - whole))
-            found.append(Inflation(term, gvif, gvif ** (1 / (2 * int(own.sum())))))
+            own = slice(part.start - 1, part.stop - 1)
+            parts = (correlation[own, own], precision[own, own])
+            gvif = float(np.exp(sum(np.linalg.slogdet(one)[1] for one in parts)))
+            found.append(Inflation(term, gvif, gvif ** (1 / (2 * (part.stop - part.start)))))
     return tuple(found)
