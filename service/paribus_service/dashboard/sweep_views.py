@@ -24,6 +24,7 @@ from paribus_service.store.states import SWEEP_ENDED, AgentState, SweepState
 from paribus_service.store.tables import Run, Sweep, Trial
 from paribus_sweeps.factors import Factor
 
+MOST_ANSWERED_LIVE = 2_000  # trials; more take seconds, and again with every run that ends
 TRIALS_NAMED = 5  # of those that share a reason; the table of trials has them all
 AGENTS_SHOWN = 100  # the newest
 
@@ -159,13 +160,17 @@ def shown_sweep(
     why_not_queue = revisions.why_nothing_is_added(sweep)
     trials, more = trial_rows(session, sweep, after=after)
     agents = sweep_store.list_agents(session, sweep_id=sweep.id)
-    subject = Subject.of_sweep(sweep)
-    found = decided(session, subject, asked.inquiry, root=root, cache=services.answers)
+    is_live = sweep.state not in SWEEP_ENDED or bool(row.progress.count("running"))
+    if is_live and row.progress.known > MOST_ANSWERED_LIVE and not asked.is_asked:
+        found = _not_unasked(row.progress.known)
+    else:
+        subject = Subject.of_sweep(sweep)
+        found = decided(session, subject, asked.inquiry, root=root, cache=services.answers)
     return {
         "sweep": sweep,
         "progress": row.progress,
         "best_value": row.best,
-        "is_live": sweep.state not in SWEEP_ENDED or bool(row.progress.count("running")),
+        "is_live": is_live,
         "verbs": [verb for verb in VERBS if verb.name in registry.legal_verbs(sweep)],
         "command": agent_command(sweep, base=base, dev=services.settings.dev),
         "factors": reports.factors_of_sweep(sweep),
@@ -184,6 +189,17 @@ def shown_sweep(
         "gone_agents": sum(agent.state == AgentState.GONE for agent in agents),
         "events": overview.recent_events(session, sweep_id=sweep.id),
         "config_text": yaml.safe_dump(sweep.config, sort_keys=False, allow_unicode=True),
+    }
+
+
+def _not_unasked(trials: int) -> dict[str, Any]:
+    """Why a page that refreshes itself does not work out an answer over so many runs."""
+    return {
+        "why_not": [
+            f"this sweep runs, and an answer over its {trials:,} trials takes seconds: it would "
+            "be worked out anew with every run that ends"
+        ],
+        "hints": ["name a response below to ask now; once the sweep has ended the answer is here"],
     }
 
 

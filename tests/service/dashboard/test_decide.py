@@ -3,8 +3,10 @@
 import re
 from typing import Any
 
+import pytest
 from fastapi.testclient import TestClient
 
+from paribus_service.dashboard import sweep_views
 from tests.factories import Lab
 from tests.service.dashboard.site import factorial_config, form_token, text_of
 
@@ -364,3 +366,26 @@ class TestOtherResponses:
 
         assert 'href="?response=accuracy#decide"' in page
         assert 'href="?response=holdout' not in page
+
+
+class TestVeryLargeSweeps:
+    def test_are_answered_while_they_run_only_when_asked(
+        self, lab: Lab, browser: TestClient, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(sweep_views, "MOST_ANSWERED_LIVE", 7)
+        sweep_id = lab.register(factorial_config())
+        lab.run_trial(lab.agent(sweep_id), **{"holdout/loss": 0.5})
+
+        unasked = text_of(page_of(browser, sweep_id))
+        address = f"/lab/imdb/sweeps/{sweep_id}?response=holdout%2Floss"
+        asked = text_of(browser.get(address).text)
+
+        assert "an answer over its 8 trials takes seconds" in unasked
+        assert "7 of 8 runs are still open" in asked
+
+    def test_are_answered_unasked_once_they_have_ended(
+        self, lab: Lab, browser: TestClient, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(sweep_views, "MOST_ANSWERED_LIVE", 7)
+
+        assert "isolated" in text_of(page_of(browser, finished(lab, batch=0.1)))
