@@ -9,7 +9,7 @@ WORKERS ?= 2
 export OPENBLAS_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-deps test-all check format docs bench up clean
+.PHONY: help install demo test test-deps test-all check format docs bench bench-answers up clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -56,6 +56,11 @@ docs: install ## write the generated reference pages and schemas anew
 bench: install ## the service beside MLflow and a bare server, in one run
 	@[ -x .venv-mlflow/bin/python ] || { $(PYTHON) -m venv .venv-mlflow && .venv-mlflow/bin/pip install --quiet mlflow; }
 	$(BIN)/python benchmarks/service/run.py
+
+bench-answers: install ## answers over very many runs beside statsmodels, and what intervals cover
+	@[ -x .venv-statsmodels/bin/python ] || { $(PYTHON) -m venv .venv-statsmodels && .venv-statsmodels/bin/pip install --quiet statsmodels; }
+	$(BIN)/python benchmarks/answers/run.py
+	$(BIN)/python benchmarks/coverage/run.py
 
 up: install ## the service on this machine, for development
 	$(BIN)/paribus serve --dev
