@@ -107,7 +107,7 @@ class TestFrames:
         assert self.asked(pandas.DataFrame(COLUMNS), "effects") == self.expected("effects")
 
     def test_so_is_a_frame_of_polars(self) -> None:
-        polars = pytest.importorskip("polars")
+        polars = pytest.importorskip("polars", reason="to run it: .venv/bin/pip install polars")
 
         assert self.asked(polars.DataFrame(COLUMNS), "effects") == self.expected("effects")
 
