@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, case, func, or_, select
 from sqlalchemy.orm import Session
 
-from paribus_service.store.states import RunState, TrialState
+from paribus_service.store.states import RunState
 from paribus_service.store.tables import ConfigValue, Project, Run, SummaryValue, Sweep, Trial
 
 Scalar = tuple[float | None, str | None]
@@ -193,14 +193,6 @@ def config_texts(session: Session, scope: Scope) -> Iterator[tuple[str, str]]:
     query = select(Run.id, Run.config_text).where(Run.pk.in_(scope.pks())).order_by(Run.pk)
     for row in session.execute(query.execution_options(yield_per=_ROWS_AT_ONCE)):
         yield row[0], row[1]
-
-
-def open_number(session: Session, sweep_ids: Collection[str]) -> int:
-    """How many trials of these sweeps have no run yet."""
-    query = select(func.count()).where(
-        Trial.sweep_id.in_(sweep_ids), Trial.run_pk.is_(None), Trial.state == TrialState.QUEUED
-    )
-    return session.scalar(query) or 0
 
 
 def versions(session: Session, scope: Scope) -> str:

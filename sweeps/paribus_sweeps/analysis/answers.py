@@ -195,7 +195,7 @@ _NO_CHECKS = {"lenth": None, "box_cox": None, "permutation": None}
 def _checks(asked: Asked, found: Effects) -> dict[str, Any]:
     question = asked.question
     saturated = lenth_of(found, level=question.level)
-    powers = power_transforms(found) if question.transform == "identity" else None
+    powers = power_transforms(found) if asked.judged.scale.name == "identity" else None
     tests = None
     if question.error == "permutation":
         seed = question.seed(asked.case.table)

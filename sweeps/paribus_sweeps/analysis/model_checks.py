@@ -22,7 +22,6 @@ from paribus_sweeps.analysis.permutation import PermutationTest, permutation_tes
 from paribus_sweeps.analysis.transforms import LAMBDAS, box_cox_hint
 from paribus_sweeps.analysis.words import number
 from paribus_sweeps.design.model_matrix import Term
-from paribus_sweeps.design.table import Floats
 
 _ORTHOGONAL = 1e-9  # of columns of +-1, per run
 _NAMES = dict(
@@ -84,15 +83,13 @@ def _effect(found: Effects, term: Term) -> float:
     return -2 * coefficient if len(term.members) % 2 else 2 * coefficient
 
 
-def power_transforms(found: Effects, values: Floats | None = None) -> tuple[float, ...] | None:
+def power_transforms(found: Effects) -> tuple[float, ...] | None:
     """Return the named powers that the response could be transformed by; None: cannot be told.
 
     Args:
-        found: The model.
-        values: The response in its own unit, (runs,), where the model works on another scale.
+        found: The model, on the response's own scale.
     """
-    table = found.fitted.table
-    return box_cox_hint(found.fitted.matrix, table.values if values is None else values)
+    return box_cox_hint(found.fitted.matrix, found.fitted.table.values)
 
 
 def transform_sentence(powers: Sequence[float] | None) -> str | None:

@@ -95,6 +95,17 @@ class TestEffects:
         assert told["transform"] == "log"
         assert told["box_cox"]["powers"] is None
 
+    def test_powers_of_ranks_mean_nothing(self) -> None:
+        """At the bound the question's scale is not the one that the model works on."""
+        rows = [{**row, "loss": 1.0} for row in grid()]
+        for row, wobble in zip(rows[:6], NOISE, strict=False):
+            row["loss"] -= abs(wobble) * 5
+
+        told = answer("effects", case_of(rows, response={"denominator": 100}))
+
+        assert told["transform"] == "rank"
+        assert told["box_cox"] == {"powers": None, "sentence": None}
+
     def test_saturated_designs_have_lenth(self) -> None:
         told = answer("effects", case_of(SATURATED, question={"interactions": "all"}))
 
