@@ -26,6 +26,7 @@ from paribus_sweeps.errors import (
     InvalidProgramSchema,
     InvalidResponse,
     InvalidSpec,
+    InvalidThreshold,
     NoSuchInteraction,
     NotOffered,
     NotOnScale,
@@ -37,7 +38,9 @@ from paribus_sweeps.errors import (
     UnknownFactor,
     UnknownKind,
     UnknownName,
+    UnknownRole,
     UnknownSweepName,
+    UnknownThreshold,
 )
 
 log = logging.getLogger(__name__)
@@ -72,6 +75,9 @@ STATUS: dict[type[Exception], int] = {
     UnknownColumn: 422,
     UnknownFactor: 422,
     UnknownName: 422,
+    UnknownRole: 422,
+    UnknownThreshold: 422,
+    InvalidThreshold: 422,
     GoalUnknown: 422,
     CannotTransform: 422,
     TooLarge: 422,
@@ -87,6 +93,9 @@ _CODES: dict[type[Exception], str] = {
     UnknownColumn: "unknown_column",
     UnknownFactor: "unknown_factor",
     UnknownName: "unknown_name",
+    UnknownRole: "unknown_role",
+    UnknownThreshold: "unknown_threshold",
+    InvalidThreshold: "invalid_threshold",
     GoalUnknown: "goal_unknown",
     CannotTransform: "cannot_transform",
     TooLarge: "too_large",

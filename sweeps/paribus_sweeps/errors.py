@@ -9,6 +9,9 @@ SweepError
 ├── UnknownSweepName       the library has no such sweep; `name`, `nearest`
 ├── InvalidResponse        a text that names no response; `text`, `problem`, `hint`
 ├── UnknownKind            there is no such kind of answer; `kind`, `known`
+├── UnknownRole            a caller names a role that no key can have; `role`, `known`
+├── UnknownThreshold       there is no such threshold of a rule; `name`, `known`
+├── InvalidThreshold       a threshold is out of its bounds; `name`, `value`
 ├── UnknownColumn          a frame has no such column; `name`, `known`
 ├── UnknownFactor          a question names a factor that the runs do not have; `name`, `known`
 ├── UnknownName            the same of a factor, a level or a block of new runs; `where`, `name`
@@ -136,6 +139,39 @@ class UnknownKind(SweepError):
         super().__init__(f"there is no answer {kind!r}; there are {', '.join(known)}")
         self.kind = kind
         self.known = tuple(known)
+
+
+class UnknownRole(SweepError):
+    """A caller names a role that no key can have; `role`, `known`, `hint`."""
+
+    def __init__(self, role: str, known: Sequence[str], *, hint: str | None) -> None:
+        told = hint or f"there are {', '.join(known)}"
+        super().__init__(f"there is no role {role!r}; {told}")
+        self.role = role
+        self.known = tuple(known)
+        self.hint = hint
+
+
+class UnknownThreshold(SweepError):
+    """There is no such threshold of a rule; `name`, `known`, `hint`."""
+
+    def __init__(self, name: str, known: Sequence[str], *, hint: str | None) -> None:
+        told = hint or f"there are {', '.join(known)}"
+        super().__init__(f"there is no threshold {name!r}; {told}")
+        self.name = name
+        self.known = tuple(known)
+        self.hint = hint
+
+
+class InvalidThreshold(SweepError):
+    """A threshold is out of its bounds; `name`, `value`, `low`, `high`."""
+
+    def __init__(self, name: str, value: float, low: float, high: float) -> None:
+        super().__init__(f"{name} is {value:g}: expected a number from {low:g} to {high:g}")
+        self.name = name
+        self.value = value
+        self.low = low
+        self.high = high
 
 
 class UnknownColumn(SweepError):

@@ -1,0 +1,1 @@
+"""Rules that read curves: what each run shows, and what runs show beside one another."""

@@ -1,0 +1,183 @@
+"""What a rule is, and what it is given to read.
+
+A rule that reads one run is a `Rule`. Each run has a watch of its own, made by the rule, which
+is asked again whenever the run has logged more: it keeps what it has counted, so that a new row
+costs no second look at the older ones. A rule that needs nothing but a short curve may be a plain
+function instead (`each_time`).
+
+A rule that reads several runs beside one another is a `ComparisonRule`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Protocol
+
+import numpy as np
+
+from paribus_sweeps.analysis.curves import Curve
+from paribus_sweeps.analysis.findings.finding import Finding
+from paribus_sweeps.analysis.findings.thresholds import Threshold, Thresholds
+from paribus_sweeps.analysis.histories import History, IntArray
+from paribus_sweeps.analysis.roles import Roles
+
+STEPS = "steps"
+LOG_CALLS = "W&B steps"
+OPEN_STATES = frozenset({"pending", "running"})
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What is known of a run beside its history."""
+
+    run: str
+    """Our own id, or a table's name for it."""
+    name: str = ""
+    """What people call it; the id where nothing is given."""
+    state: str = "finished"
+    reason: str | None = None
+    """Why it is in that state."""
+    config: Mapping[str, Any] = field(default_factory=dict)
+    """Dotted key → value, as the run was started with."""
+    summary: Mapping[str, Any] = field(default_factory=dict)
+    """Dotted key → value."""
+    setting: Mapping[str, str] = field(default_factory=dict)
+    """Factor → label of its level."""
+    replicate: Mapping[str, Any] = field(default_factory=dict)
+    """{"seed": 0}."""
+    blocks: Mapping[str, str] = field(default_factory=dict)
+    """{"gpu_name": "Tesla T4"}."""
+    examples_per_step: float | None = None
+    """Batch size times accumulation times devices; None: not known."""
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing more is to come."""
+        return self.state not in OPEN_STATES
+
+    def number(self, key: str) -> float | None:
+        """Return a number of the config, or None."""
+        value = self.config.get(key)
+        known = isinstance(value, int | float) and not isinstance(value, bool)
+        return float(value) if known and value is not None else None
+
+
+@dataclass(frozen=True)
+class Seen:
+    """One run as a rule sees it."""
+
+    facts: Facts
+    history: History
+    thresholds: Thresholds
+    named: Mapping[str, str] = field(default_factory=dict)
+    """Role → key, as somebody said."""
+
+    @cached_property
+    def keys(self) -> tuple[str, ...]:
+        """Every key that was logged as a number, by name."""
+        return tuple(sorted(key for key in self.history.columns if key in self.history))
+
+    @cached_property
+    def roles(self) -> Roles:
+        """Which key is which."""
+        return Roles.of(self.keys, self.named)
+
+    def key(self, role: str) -> str | None:
+        """Return the key that has a role and was logged, or None."""
+        key = self.roles[role]
+        return key if key is not None and key in self.history else None
+
+    def missing(self, role: str) -> str:
+        """Return the sentence that says that no logged key has a role."""
+        named = self.roles[role]
+        if named is not None:
+            return f"{named} (named as {role}) was never logged as a number"
+        return self.roles.missing(role, self.keys)
+
+    def x_key(self, key: str) -> str | None:
+        """Return the key that holds optimizer steps in every row of `key`, else W&B's step."""
+        shared = self.roles["global_step"]
+        rows = self.history[key].rows
+        for x_key in (shared, "_step"):
+            if x_key and len(rows) and _all_in(rows, self.history[x_key].rows):
+                return x_key
+        return None
+
+    def x_name(self, key: str) -> str:
+        """Return what x is for a key: optimizer steps, or W&B's steps (calls of log)."""
+        x_key = self.x_key(key)
+        return STEPS if x_key is not None and x_key != "_step" else LOG_CALLS
+
+    def curve(self, key: str) -> Curve:
+        """Return a key's curve over steps, METHOD 9.1 applied."""
+        return self.history.curve(key, self.x_key(key))
+
+
+def _all_in(rows: IntArray, held: IntArray) -> bool:
+    return len(held) >= len(rows) and bool(np.isin(rows, held, assume_unique=True).all())
+
+
+class Watch(Protocol):
+    """What a rule remembers of one run."""
+
+    def tell(self, seen: Seen) -> Finding:
+        """Say what the run shows by now; asked again as its history grows."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A rule about one run."""
+
+    name: str
+    version: int
+    """Rises when the same rows could give another finding."""
+    section: str
+    """Where it is defined: a section of METHOD, or "findings.md" with its source."""
+    meaning: str
+    watch: Callable[[], Watch]
+    """Makes what remembers one run."""
+    thresholds: tuple[Threshold, ...] = ()
+    labels: Mapping[str, str] = field(default_factory=dict)
+    """Label → meaning, where it has several."""
+    roles: tuple[str, ...] = ()
+    """What it reads: roles of keys."""
+    keys: tuple[str, ...] = ()
+    """Keys it reads beside roles."""
+    source: str = ""
+    """Where a definition that METHOD lacks comes from."""
+    is_heuristic: bool = False
+    """A rule of thumb, and no test."""
+
+
+@dataclass(frozen=True, slots=True)
+class _EachTime:
+    look: Callable[[Seen], Finding]
+
+    def tell(self, seen: Seen) -> Finding:
+        return self.look(seen)
+
+
+def each_time(look: Callable[[Seen], Finding]) -> Callable[[], Watch]:
+    """Return what makes a watch of a plain function: for short curves, read anew each time."""
+    return lambda: _EachTime(look)
+
+
+@dataclass(frozen=True, slots=True)
+class ComparisonRule:
+    """A rule about several runs beside one another."""
+
+    name: str
+    version: int
+    section: str
+    meaning: str
+    compare: Callable[[Sequence[Seen]], Iterable[Finding]]
+    """Takes runs in the order of their ids, gives findings in a fixed order."""
+    thresholds: tuple[Threshold, ...] = ()
+    labels: Mapping[str, str] = field(default_factory=dict)
+    roles: tuple[str, ...] = ()
+    keys: tuple[str, ...] = ()
+    source: str = ""
+    is_heuristic: bool = False

@@ -1,0 +1,197 @@
+"""What one run logged, as columns of numbers: a column for each key, a place for each row.
+
+    history = History.of_rows([{"_step": 0, "loss": 0.7}, {"_step": 1, "loss": 0.6, "lr": 0.1}])
+    history["loss"].values             # [0.7, 0.6]
+    history.along("lr", "_step")       # [1.0]: the step of each row that holds lr
+
+Rows are kept as they were written: a resumed run holds steps twice, a Trainer writes train and
+eval values of one step as two rows, and nothing here drops or joins any. `Curve` does, per key
+(METHOD 9.1). Values that are no numbers (texts, lists, media) are counted and have no place.
+"""
+
+from __future__ import annotations
+
+import math
+from array import array
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from paribus_sweeps.analysis.curves import Curve, FloatArray
+
+IntArray = NDArray[np.int64]
+
+_WORDS = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Column:
+    """The numbers of one key, in the order in which they were written."""
+
+    rows: IntArray
+    """Shape (n,), strictly increasing: the number of the row that holds each value."""
+    values: FloatArray
+    """Shape (n,); NaN and infinities included."""
+    others: int = 0
+    """Rows in which the key holds something that is no number."""
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def after(self, row: int) -> Column:
+        """Return what stands behind a row."""
+        first = int(np.searchsorted(self.rows, row, side="right"))
+        return Column(self.rows[first:], self.values[first:])
+
+    def joined(self, later: Column) -> Column:
+        """Return both, `later` behind this one."""
+        return Column(
+            np.concatenate((self.rows, later.rows)),
+            np.concatenate((self.values, later.values)),
+            self.others + later.others,
+        )
+
+
+EMPTY = Column(np.empty(0, dtype=np.int64), np.empty(0, dtype=float))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class History:
+    """One run's columns."""
+
+    columns: Mapping[str, Column]
+    """By key, nested keys with dots between. May be a mapping that reads a column when asked."""
+    rows: int
+    """Rows that were written, whatever they hold."""
+
+    @classmethod
+    def of_rows(cls, rows: Iterable[Mapping[str, Any]]) -> History:
+        """Return the history of rows as a program logs them."""
+        builder = HistoryBuilder()
+        for row in rows:
+            builder.add(row)
+        return builder.history()
+
+    def __getitem__(self, key: str) -> Column:
+        """Return the key's column, an empty one where no row holds it."""
+        return self.columns.get(key, EMPTY)
+
+    def __contains__(self, key: str) -> bool:
+        return len(self[key]) > 0
+
+    def along(self, key: str, other: str) -> FloatArray:
+        """Return, for each value of `key`, what `other` was in its row, NaN where it was not.
+
+        Returns:
+            Shape (n,) for the n values of `key`.
+        """
+        mine, theirs = self[key].rows, self[other]
+        found = np.full(len(mine), math.nan)
+        if len(theirs):
+            place = np.minimum(np.searchsorted(theirs.rows, mine), len(theirs) - 1)
+            same = theirs.rows[place] == mine
+            found[same] = theirs.values[place[same]]
+        return found
+
+    def carried(self, key: str, other: str) -> FloatArray:
+        """Return, for each value of `key`, what `other` was in its row or last before it.
+
+        A value that was logged in a row of its own (an epoch, a clock) holds until the next one.
+
+        Returns:
+            Shape (n,); NaN where none came before.
+        """
+        mine, theirs = self[key].rows, self[other]
+        place = np.searchsorted(theirs.rows, mine, side="right") - 1
+        found = np.full(len(mine), math.nan)
+        found[place >= 0] = theirs.values[place[place >= 0]]
+        return found
+
+    def curve(self, key: str, x_key: str | None = None) -> Curve:
+        """Return the key over `x_key` (the row's number by default), METHOD 9.1 applied."""
+        x = self[key].rows.astype(float) if x_key is None else self.along(key, x_key)
+        return Curve.of_columns(x, self[key].values)
+
+
+@dataclass(slots=True)
+class _Growing:
+    rows: array[int] = field(default_factory=lambda: array("q"))
+    values: array[float] = field(default_factory=lambda: array("d"))
+    others: int = 0
+
+
+class HistoryBuilder:
+    """Rows taken in one after the other.
+
+    HistoryBuilder()                          # every key
+    HistoryBuilder(keys=["loss", "_step"])    # these alone
+    HistoryBuilder(first=5_000)               # what stands behind 5,000 rows that are known
+    """
+
+    def __init__(self, keys: Iterable[str] | None = None, *, first: int = 0) -> None:
+        self._wanted = None if keys is None else frozenset(keys)
+        self._columns: dict[str, _Growing] = {}
+        self._next = first
+
+    def add(self, row: Mapping[str, Any], *, number: int | None = None) -> None:
+        """Take in a row; its number is one more than the last one's where none is given."""
+        at = self._next if number is None else number
+        for key, value in scalars_of(row):
+            if self._wanted is None or key in self._wanted:
+                self._take(key, at, value)
+        self._next = at + 1
+
+    def _take(self, key: str, at: int, value: Any) -> None:
+        column = self._columns.get(key)
+        if column is None:
+            column = self._columns[key] = _Growing()
+        number = as_number(value)
+        if number is None:
+            column.others += 1
+        else:
+            column.rows.append(at)
+            column.values.append(number)
+
+    def history(self) -> History:
+        """Return what was taken in."""
+        return History(
+            {
+                key: Column(
+                    np.array(found.rows, dtype=np.int64),
+                    np.array(found.values, dtype=float),
+                    found.others,
+                )
+                for key, found in self._columns.items()
+            },
+            self._next,
+        )
+
+
+def scalars_of(row: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield (key, value) of a row, nested keys with dots between; media and tables are values.
+
+    Source: wandb 0.31.0 marks media, tables and histograms by `_type`.
+    """
+    for name, value in row.items():
+        key = f"{prefix}{name}"
+        if isinstance(value, Mapping) and "_type" not in value:
+            yield from scalars_of(value, f"{key}.")
+        else:
+            yield key, value
+
+
+def as_number(value: Any) -> float | None:
+    """Return a number, or None; W&B writes NaN and infinities as text, since JSON cannot."""
+    if isinstance(value, float):
+        return value
+    if isinstance(value, str):
+        return _WORDS.get(value)
+    if isinstance(value, bool) or not isinstance(value, int):
+        return None
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf if value > 0 else -math.inf

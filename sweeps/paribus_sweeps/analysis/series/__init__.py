@@ -1,0 +1,1 @@
+"""Curves for charts: x axes, smoothing, thinning, bands, and points that keep spikes."""
