@@ -250,6 +250,7 @@ def _begin(session: Session, run: Run, told: RunUpsert, *, inserted: bool, now: 
         run.session += 1
         run.history_lines = run.events_lines = run.output_lines = 0
         run.last_step, run.history_keys = None, {}
+        run.history_rewrites = run.folded_lines = 0
         run.summary_text = "{}"
         run_store.index_summary(session, run.pk, {})
     trials.start_run(session, run, now=now)
@@ -401,6 +402,10 @@ def _write_history(session: Session, run: Run, chunk: Chunk) -> None:
 
 def _count_history(run: Run | RunningRun, chunk: Chunk) -> list[tuple[int, int | None, str]]:
     """The rows of a history chunk; the run's counters are brought up to date with them."""
+    if chunk.lines and chunk.offset < run.history_lines:
+        run.history_rewrites += 1  # what was read of these lines is no longer theirs
+        if chunk.offset < run.folded_lines:
+            run.folded_lines = 0
     rows = []
     for i, text in enumerate(chunk.lines, chunk.offset):
         row = parse_object(text)

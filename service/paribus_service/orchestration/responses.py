@@ -11,13 +11,8 @@ from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
 
-from paribus_service.orchestration.logged_curves import (
-    CACHE,
-    GLOBAL_STEP,
-    CurveCache,
-    Logged,
-    read_logged,
-)
+from paribus_service.orchestration.columns import CACHE, ColumnCache
+from paribus_service.orchestration.logged_curves import GLOBAL_STEP, Logged, read_logged
 from paribus_service.store import curves as curve_store
 from paribus_service.store import runs as run_store
 from paribus_service.store.curves import HistoryPlace
@@ -62,7 +57,7 @@ def values_of(
     response: Response,
     *,
     goal: Goal | None,
-    cache: CurveCache = CACHE,
+    cache: ColumnCache = CACHE,
 ) -> ResponseValues:
     """The response of each of these runs, finished or not: who counts is the caller's to say.
 

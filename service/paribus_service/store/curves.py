@@ -1,20 +1,22 @@
-"""What the curve of one key needs of many runs: where their history stands, and its lines.
+"""What questions over curves need of many runs: where histories stand, their columns and lines.
 
 Queries read columns and no rows of `runs`: a question over thousands of runs needs neither
 their configs nor their summaries. They never commit.
 """
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import or_, select
+from sqlalchemy import delete, insert, select, update
+from sqlalchemy.engine import CursorResult
 from sqlalchemy.orm import Session
 
 from paribus_service.store.history import Stream
-from paribus_service.store.tables import ConfigValue, Run, StreamLine
+from paribus_service.store.tables import ConfigValue, HistoryColumn, Run, StreamLine
 
 _PKS_AT_ONCE = 500  # parameters of one statement, well below SQLite's limit
+_KEYS_AT_ONCE = 200
 _LINES_AT_ONCE = 5000
 
 
@@ -27,16 +29,52 @@ class HistoryPlace:
     """Our own id."""
     session: int
     lines: int
+    rewrites: int = 0
+    folded: int = 0
+    """Lines that stand in columns too."""
+
+    @property
+    def version(self) -> str:
+        """Another text for other lines."""
+        return f"{self.session}.{self.rewrites}.{self.lines}"
+
+
+@dataclass(frozen=True, slots=True)
+class Packed:
+    """One key over a stretch of lines, as it is stored."""
+
+    key: str
+    first_line: int
+    count: int
+    others: int
+    lines: bytes | None
+    numbers: bytes
 
 
 def history_places(session: Session, run_pks: Collection[int]) -> dict[int, HistoryPlace]:
     """Key → where the run's history stands."""
     found = {}
     for chunk in _chunks(run_pks):
-        query = select(Run.pk, Run.id, Run.session, Run.history_lines).where(Run.pk.in_(chunk))
-        for pk, run_id, run_session, lines in session.execute(query):
-            found[pk] = HistoryPlace(pk, run_id, run_session, lines)
+        for row in session.execute(_PLACES.where(Run.pk.in_(chunk))):
+            found[row[0]] = HistoryPlace(*row)
     return found
+
+
+_PLACES = select(
+    Run.pk, Run.id, Run.session, Run.history_lines, Run.history_rewrites, Run.folded_lines
+)
+
+
+def unfolded_places(
+    session: Session, *, after_pk: int, least_lines: int, limit: int
+) -> list[HistoryPlace]:
+    """Runs behind `after_pk` with so many lines or more that stand in no column, by `pk`."""
+    query = (
+        _PLACES.where(Run.pk > after_pk, Run.history_lines - Run.folded_lines >= least_lines)
+        .order_by(Run.pk)
+        .limit(limit)
+    )
+    return [HistoryPlace(*row) for row in session.execute(query)]
 
 
 def history_keys(session: Session, run_pks: Collection[int]) -> dict[int, dict[str, Any]]:
@@ -64,35 +102,108 @@ def config_numbers(
     return found
 
 
-def lines_holding(
-    session: Session, place: HistoryPlace, parts: Sequence[str]
+def lines_from(
+    session: Session, place: HistoryPlace, first: int, *, limit: int | None = None
 ) -> Iterator[tuple[int, str]]:
-    """(line number, text) of the history lines that hold one of the texts, in order.
-
-    Args:
-        session: A reading session.
-        place: Whose lines.
-        parts: Looked for as they stand; SQLite finds other cases of letters too. None: every line.
-    """
+    """(line number, text) of the history lines of a place from `first` on, in order."""
     query = (
         select(StreamLine.line, StreamLine.text)
         .where(
             StreamLine.run_pk == place.run_pk,
             StreamLine.session == place.session,
             StreamLine.stream == int(Stream.HISTORY),
+            StreamLine.line < place.lines,
         )
         .order_by(StreamLine.line)
-        .limit(_LINES_AT_ONCE)
     )
-    if parts:
-        query = query.where(or_(*(StreamLine.text.contains(p, autoescape=True) for p in parts)))
-    first = 0
-    while rows := session.execute(query.where(StreamLine.line >= first)).all():
+    left = place.lines if limit is None else limit
+    while left > 0:
+        rows = session.execute(
+            query.where(StreamLine.line >= first).limit(min(left, _LINES_AT_ONCE))
+        ).all()
         yield from ((line, text) for line, text in rows)
-        first = rows[-1][0] + 1
+        if not rows:
+            return
+        first, left = rows[-1][0] + 1, left - len(rows)
+
+
+def column_keys(session: Session, places: Collection[HistoryPlace]) -> dict[int, frozenset[str]]:
+    """Key → the keys that the run's folded lines hold."""
+    found: dict[int, set[str]] = {place.run_pk: set() for place in places}
+    sessions = {place.run_pk: place.session for place in places if place.folded}
+    for chunk in _chunks(sessions):
+        query = (
+            select(HistoryColumn.run_pk, HistoryColumn.session, HistoryColumn.key)
+            .where(HistoryColumn.run_pk.in_(chunk))
+            .distinct()
+        )
+        for pk, number, key in session.execute(query):
+            if number == sessions[pk]:
+                found[pk].add(key)
+    return {pk: frozenset(keys) for pk, keys in found.items()}
+
+
+def read_columns(
+    session: Session, places: Mapping[int, HistoryPlace], keys: Collection[str]
+) -> Iterator[tuple[int, Packed]]:
+    """(run, a stretch of one of the keys), the stretches of a key in the order of the lines."""
+    for pks in _chunks(places):
+        for some in _parts(sorted(keys)):
+            query = (
+                select(
+                    HistoryColumn.run_pk, HistoryColumn.session, HistoryColumn.key,
+                    HistoryColumn.first_line, HistoryColumn.count, HistoryColumn.others,
+                    HistoryColumn.lines, HistoryColumn.numbers,
+                )
+                .where(HistoryColumn.run_pk.in_(pks), HistoryColumn.key.in_(some))
+                .order_by(HistoryColumn.run_pk, HistoryColumn.key, HistoryColumn.first_line)
+            )  # fmt: skip
+            for pk, number, *stored in session.execute(query):
+                if number == places[pk].session and stored[1] < places[pk].folded:
+                    yield pk, Packed(*stored)
+
+
+def fold(
+    session: Session, place: HistoryPlace, columns: Collection[Packed], *, until: int
+) -> bool:
+    """Store columns of the lines from `place.folded` to `until`, unless they changed meanwhile."""
+    moved = update(Run).where(
+        Run.pk == place.run_pk,
+        Run.session == place.session,
+        Run.history_rewrites == place.rewrites,
+        Run.folded_lines == place.folded,
+    )
+    done: CursorResult[Any] = session.connection().execute(moved.values(folded_lines=until))
+    if not done.rowcount:
+        return False
+    stale = delete(HistoryColumn).where(HistoryColumn.run_pk == place.run_pk)
+    if place.folded:
+        stale = stale.where(HistoryColumn.first_line >= place.folded)
+    session.execute(stale)
+    rows = [
+        {
+            "run_pk": place.run_pk,
+            "session": place.session,
+            "key": column.key,
+            "first_line": column.first_line,
+            "count": column.count,
+            "others": column.others,
+            "lines": column.lines,
+            "numbers": column.numbers,
+        }
+        for column in columns
+    ]
+    if rows:
+        session.connection().execute(insert(HistoryColumn), rows)
+    return True
 
 
 def _chunks(run_pks: Collection[int]) -> Iterator[list[int]]:
     wanted = sorted(run_pks)
     for start in range(0, len(wanted), _PKS_AT_ONCE):
         yield wanted[start : start + _PKS_AT_ONCE]
+
+
+def _parts(keys: Sequence[str]) -> Iterator[Sequence[str]]:
+    for start in range(0, len(keys), _KEYS_AT_ONCE):
+        yield keys[start : start + _KEYS_AT_ONCE]

@@ -19,7 +19,8 @@ Scalar = tuple[float | None, str | None]
 
 _FIND = """
 SELECT runs.pk, runs.session, runs.history_lines, runs.events_lines, runs.output_lines,
-       runs.last_step, runs.history_keys, runs.process_token, runs.stop_requested_at IS NOT NULL
+       runs.last_step, runs.history_keys, runs.history_rewrites, runs.folded_lines,
+       runs.process_token, runs.stop_requested_at IS NOT NULL
 FROM runs JOIN projects ON projects.id = runs.project_id
 WHERE projects.entity = ? AND projects.name = ? AND runs.wandb_id = ?
   AND runs.state = 'running' AND runs.deleted_at IS NULL
@@ -31,7 +32,8 @@ DO UPDATE SET step = excluded.step, text = excluded.text
 """
 _WRITE_COUNTERS = """
 UPDATE runs SET history_lines = ?, events_lines = ?, output_lines = ?, last_step = ?,
-                history_keys = ?, heartbeat_at = ?, updated_at = ?
+                history_keys = ?, history_rewrites = ?, folded_lines = ?, heartbeat_at = ?,
+                updated_at = ?
 WHERE pk = ?
 """
 _WRITE_METRICS = "UPDATE runs SET system_metrics_text = ? WHERE pk = ?"
@@ -55,6 +57,8 @@ class RunningRun:
     output_lines: int
     last_step: int | None
     history_keys: dict[str, Any]
+    history_rewrites: int
+    folded_lines: int
     process_token: str | None
     stop_requested: bool
 
@@ -66,10 +70,8 @@ def find_running(
     row = driver.execute(_FIND, (entity, project, wandb_id)).fetchone()
     if row is None:
         return None
-    pk, number, history, events, output, last_step, keys, token, stop = row
-    return RunningRun(
-        pk, number, history, events, output, last_step, orjson.loads(keys), token, bool(stop)
-    )
+    *counters, keys, rewrites, folded, token, stop = row
+    return RunningRun(*counters, orjson.loads(keys), rewrites, folded, token, bool(stop))
 
 
 def write_lines(
@@ -120,6 +122,8 @@ def write_counters(driver: sqlite3.Connection, run: RunningRun, *, now: datetime
             run.output_lines,
             run.last_step,
             orjson.dumps(run.history_keys).decode(),
+            run.history_rewrites,
+            run.folded_lines,
             moment,
             moment,
             run.pk,

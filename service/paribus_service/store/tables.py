@@ -280,7 +280,11 @@ class Run(Base):
     last_step: Mapped[int | None]
     """The largest `_step` in the history."""
     history_keys: Mapped[dict[str, Any]]
-    """Key → {"type", "count", "last"}: kept as rows come, for `historyKeys`."""
+    """Key → [type, count]: kept as rows come, for `historyKeys`."""
+    history_rewrites: Mapped[int] = mapped_column(default=0)
+    """Rises when lines come whose numbers were passed already: a repeated request, a late one."""
+    folded_lines: Mapped[int] = mapped_column(default=0)
+    """History lines that stand in `history_columns` too, from the first on."""
     system_metrics_text: Mapped[str | None]
     """The last line of system metrics."""
     deleted_at: Mapped[datetime | None]
@@ -357,6 +361,67 @@ class StreamLine(Base):
     step: Mapped[int | None]
     """`_step` of a history line."""
     text: Mapped[str]
+
+
+class HistoryColumn(Base):
+    """The numbers of one key over a stretch of history lines: what charts and rules read.
+
+    Made from `stream_lines`, which stay what was logged; it can be dropped and made again.
+    """
+
+    __tablename__ = "history_columns"
+
+    run_pk: Mapped[int] = mapped_column(
+        ForeignKey("runs.pk", ondelete="CASCADE"), primary_key=True
+    )
+    session: Mapped[int] = mapped_column(primary_key=True)
+    key: Mapped[str] = mapped_column(primary_key=True)
+    """Nested keys with dots between."""
+    first_line: Mapped[int] = mapped_column(primary_key=True)
+    count: Mapped[int]
+    """Numbers in it."""
+    others: Mapped[int]
+    """Lines of the stretch in which the key holds something that is no number."""
+    lines: Mapped[bytes | None] = mapped_column(LargeBinary)
+    """Line numbers less `first_line`, packed; None where they are 0, 1, 2 …"""
+    numbers: Mapped[bytes] = mapped_column(LargeBinary)
+    """64-bit floats, packed: `paribus_service.orchestration.packing`."""
+
+
+class FindingMark(Base):
+    """How far a run's findings have come: what they were made from, and by which rules."""
+
+    __tablename__ = "finding_marks"
+
+    run_pk: Mapped[int] = mapped_column(
+        ForeignKey("runs.pk", ondelete="CASCADE"), primary_key=True
+    )
+    data_version: Mapped[str]
+    """Of the run's history, config and state."""
+    rules_version: Mapped[str]
+    """Of the rules and their thresholds."""
+    evaluated_at: Mapped[datetime]
+
+
+class FindingRow(Base):
+    """What one rule says of one run by now."""
+
+    __tablename__ = "findings"
+    __table_args__ = (UniqueConstraint("run_pk", "rule"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    run_pk: Mapped[int] = mapped_column(ForeignKey("runs.pk", ondelete="CASCADE"))
+    rule: Mapped[str]
+    rule_version: Mapped[int]
+    status: Mapped[str]
+    """`found`, `not_found` or `cannot_tell`."""
+    label: Mapped[str | None]
+    document: Mapped[dict[str, Any]]
+    """The finding as it is answered."""
+    data_version: Mapped[str]
+    """Of the run when it was last found to be so."""
+    since: Mapped[datetime]
+    """When it took this status and label."""
 
 
 class Agent(Base):

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 from array import array
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -46,13 +46,20 @@ class Column:
         first = int(np.searchsorted(self.rows, row, side="right"))
         return Column(self.rows[first:], self.values[first:])
 
+    @classmethod
+    def of_parts(cls, parts: Sequence[Column]) -> Column:
+        """Return parts of one key, at least one of them, behind one another."""
+        if len(parts) == 1:
+            return parts[0]
+        return cls(
+            np.concatenate([part.rows for part in parts]),
+            np.concatenate([part.values for part in parts]),
+            sum(part.others for part in parts),
+        )
+
     def joined(self, later: Column) -> Column:
         """Return both, `later` behind this one."""
-        return Column(
-            np.concatenate((self.rows, later.rows)),
-            np.concatenate((self.values, later.values)),
-            self.others + later.others,
-        )
+        return Column.of_parts((self, later))
 
 
 EMPTY = Column(np.empty(0, dtype=np.int64), np.empty(0, dtype=float))

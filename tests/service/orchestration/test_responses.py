@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import delete
 
 from paribus_service.orchestration import responses
-from paribus_service.orchestration.logged_curves import CurveCache
+from paribus_service.orchestration.columns import ColumnCache
 from paribus_service.orchestration.recorder import RunUpsert, upsert_run
 from paribus_service.orchestration.responses import ResponseValues
 from paribus_service.store import runs as run_store
@@ -52,11 +52,15 @@ def ask(
     text: str,
     *names: str,
     goal: Goal | None = "minimize",
-    cache: CurveCache | None = None,
+    cache: ColumnCache | None = None,
 ) -> ResponseValues:
     with lab.reading() as session:
         return responses.values_of(
-            session, pks(lab, *names), parse_response(text), goal=goal, cache=cache or CurveCache()
+            session,
+            pks(lab, *names),
+            parse_response(text),
+            goal=goal,
+            cache=cache or ColumnCache(),
         )
 
 
@@ -314,7 +318,7 @@ class TestRate:
 class TestKeptCurves:
     def test_a_second_question_reads_no_line_again(self, lab: Lab) -> None:
         """The lines are gone, and the answers are still there."""
-        cache = CurveCache()
+        cache = ColumnCache()
         lab.log(start(lab, "a"), *rows("k", FALLING))
         before = values(lab, "roughness(k)", "a", cache=cache)
         with lab.writing() as session:
@@ -325,7 +329,7 @@ class TestKeptCurves:
         assert note(lab, "roughness(k)", "a") is not None  # from another cache
 
     def test_a_run_that_logged_more_is_read_anew(self, lab: Lab) -> None:
-        cache = CurveCache()
+        cache = ColumnCache()
         lab.log(start(lab, "a"), *rows("k", (3, 2)))
         assert values(lab, "last(k)", "a", cache=cache) == [2]
 
@@ -334,15 +338,15 @@ class TestKeptCurves:
         assert values(lab, "last(k)", "a", cache=cache) == [1]
 
     def test_a_rate_and_a_curve_of_one_key_are_kept_apart(self, lab: Lab) -> None:
-        cache = CurveCache()
+        cache = ColumnCache()
         lab.log(start(lab, "a"), *TestRate.TEN_A_SECOND)
 
         assert values(lab, "rate(train/loss)", "a", cache=cache) == [10]
         assert values(lab, "max(train/loss)", "a", cache=cache) == [1]
 
     def test_the_least_recently_used_is_given_up(self, lab: Lab) -> None:
-        """Each curve costs 128 and 4 for each of its two rows: two of three have room."""
-        cache = CurveCache(most=2 * 136)
+        """A run costs 64 and 2 x 2 for each of its three keys: two of three have room."""
+        cache = ColumnCache(most=2 * 3 * 68)
         for name in "abc":
             lab.log(start(lab, name), *rows("k", (2, 1)))
         for name in "abac":
@@ -354,7 +358,7 @@ class TestKeptCurves:
         assert values(lab, "min(k)", "b", cache=cache) == [None]
 
     def test_what_is_larger_than_all_is_not_kept(self, lab: Lab) -> None:
-        cache = CurveCache(most=100)
+        cache = ColumnCache(most=100)
         lab.log(start(lab, "a"), *rows("k", (2, 1)))
 
         assert values(lab, "min(k)", "a", cache=cache) == [1]
