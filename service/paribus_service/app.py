@@ -20,6 +20,7 @@ from paribus_service.dashboard import error_pages, pages
 from paribus_service.dependencies import Services
 from paribus_service.orchestration.answers import AnswerCache
 from paribus_service.orchestration.keys import Doorkeeper
+from paribus_service.orchestration.observer import Observer
 from paribus_service.orchestration.signing import Signer
 from paribus_service.orchestration.watchdog import Watchdog
 from paribus_service.settings import Settings
@@ -48,9 +49,11 @@ def create_app(settings: Settings, *, clock: Clock | None = None) -> FastAPI:
         watchdog = Watchdog(services.engine, settings, clock, refusals=lambda: writer.refusals)
         app.state.services = services
         watchdog.start()
+        services.observer.start()
         try:
             yield
         finally:
+            services.observer.close()
             watchdog.close()
             writer.close()
             services.engine.dispose()
@@ -84,6 +87,9 @@ def open_services(settings: Settings, clock: Clock) -> Services:
     engine = open_database(settings)
     with session_scope(engine) as session:
         signing_key = projects.secret(session, "signing")
+    observer = Observer(engine, settings, clock)
+    if settings.finding_rules or settings.finding_thresholds or settings.finding_roles:
+        observer.rules()  # what cannot be loaded is told at the start, and not in a log
     writer = GroupWriter(engine)
     return Services(
         settings=settings,
@@ -94,4 +100,5 @@ def open_services(settings: Settings, clock: Clock) -> Services:
         signer=Signer(signing_key),
         doorkeeper=Doorkeeper(engine, writer),
         answers=AnswerCache(settings.answer_cache_bytes),
+        observer=observer,
     )

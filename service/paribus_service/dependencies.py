@@ -19,6 +19,7 @@ from paribus_service.clock import Clock
 from paribus_service.errors import NotAuthenticated
 from paribus_service.orchestration.answers import AnswerCache
 from paribus_service.orchestration.keys import Doorkeeper, Scope, Who, developer
+from paribus_service.orchestration.observer import Observer
 from paribus_service.orchestration.signing import Signer
 from paribus_service.settings import Settings
 from paribus_service.store.engine import GroupWriter, session_scope
@@ -41,6 +42,7 @@ class Services:
     signer: Signer
     doorkeeper: Doorkeeper
     answers: AnswerCache
+    observer: Observer
 
 
 def get_services(request: Request) -> Services:

@@ -129,6 +129,26 @@ class Settings(BaseSettings):
     watchdog_interval_seconds: float = Field(
         5.0, gt=0, description="How often the watchdog looks for lost agents and runs."
     )
+    observer_interval_seconds: float = Field(
+        5.0,
+        ge=0,
+        description="How often new history is looked at by the rules of findings; a look that "
+        "took long is followed by a longer rest. 0: only when somebody asks.",
+    )
+    finding_thresholds: dict[str, float] = Field(
+        {},
+        description='Thresholds of rules, as JSON: `{"gradient_spikes.ratio": 20}`; '
+        "docs/reference/findings.md lists them with their reasons.",
+    )
+    finding_roles: dict[str, str] = Field(
+        {},
+        description="Which logged key is what, as JSON, where its name is not known: "
+        '`{"eval_loss": "dev/nll"}`.',
+    )
+    finding_rules: list[str] = Field(
+        [],
+        description='Modules with rules of one\'s own, as JSON: `["my_rules:RULES"]`.',
+    )
     idempotency_hours: float = Field(
         48.0, gt=0, description="How long the answer to an Idempotency-Key is kept."
     )

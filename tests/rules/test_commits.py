@@ -139,7 +139,14 @@ def live(tmp_path: Path) -> Iterator[Live]:
         opened.append(connection)
 
     event.listen(Engine, "connect", remember)
-    app = create_app(Settings(data_dir=tmp_path, dev=True, watchdog_interval_seconds=3600))
+    app = create_app(
+        Settings(
+            data_dir=tmp_path,
+            dev=True,
+            watchdog_interval_seconds=3600,
+            observer_interval_seconds=0,
+        )
+    )
     listener = socket.create_server(("127.0.0.1", 0))
     server = uvicorn.Server(uvicorn.Config(app, log_config=None, lifespan="on"))
     thread = threading.Thread(target=server.run, args=([listener],), daemon=True)

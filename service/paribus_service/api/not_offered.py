@@ -5,7 +5,7 @@ from fastapi import APIRouter, Request, Response
 from paribus_service.api.links import API
 from paribus_service.errors import NotOfferedHere
 
-_QUESTIONS = ("curves", "findings", "throughput")
+_QUESTIONS = ("curves", "throughput")
 _GET = (
     *(f"/sweeps/{{sweep_id}}/{question}" for question in _QUESTIONS),
     *(f"/projects/{{entity}}/{{project}}/{question}" for question in _QUESTIONS),

@@ -7,6 +7,7 @@ from typing import Any
 from fastapi import APIRouter, Response
 
 from paribus_service.api import (
+    findings,
     fleet,
     follow_ups,
     health,
@@ -33,6 +34,7 @@ for _part in (
     verbs,
     sweeps,
     questions,
+    findings,
     follow_ups,
     tables,
     trials,

@@ -85,7 +85,8 @@ def _evaluations(history: History) -> Column:
     if not parts:
         return EMPTY
     rows, place = np.unique(np.concatenate([part.rows for part in parts]), return_inverse=True)
-    return Column(rows, np.bincount(place, np.concatenate([part.values for part in parts])))
+    seconds = np.bincount(place, np.concatenate([part.values for part in parts]))
+    return Column(rows, seconds.astype(float))
 
 
 def _values_at(column: Column, asked: Column) -> FloatArray:

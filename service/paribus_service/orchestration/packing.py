@@ -11,7 +11,8 @@ import zlib
 import numpy as np
 
 from paribus_service.store.curves import Packed
-from paribus_sweeps.analysis.histories import Column, FloatArray, History, IntArray
+from paribus_sweeps.analysis.curves import FloatArray
+from paribus_sweeps.analysis.histories import Column, History, IntArray
 
 _LEVEL = 1  # higher levels take three times as long for a few per cent
 

@@ -4,7 +4,7 @@ Queries read columns and no rows of `runs`: a question over thousands of runs ne
 their configs nor their summaries. They never commit.
 """
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -158,9 +158,11 @@ def read_columns(
                 .where(HistoryColumn.run_pk.in_(pks), HistoryColumn.key.in_(some))
                 .order_by(HistoryColumn.run_pk, HistoryColumn.key, HistoryColumn.first_line)
             )  # fmt: skip
-            for pk, number, *stored in session.execute(query):
-                if number == places[pk].session and stored[1] < places[pk].folded:
-                    yield pk, Packed(*stored)
+            rows: Iterable[Any] = session.execute(query)
+            for pk, number, *stored in rows:
+                packed = Packed(*stored)
+                if number == places[pk].session and packed.first_line < places[pk].folded:
+                    yield pk, packed
 
 
 def fold(

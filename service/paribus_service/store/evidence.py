@@ -98,20 +98,33 @@ def trial_rows(session: Session, sweep_id: str) -> list[TrialRow]:
     return [TrialRow(*row) for row in session.execute(query)]
 
 
-def run_rows(session: Session, scope: Scope) -> list[RunRow]:
-    """The runs, by key."""
-    query = (
-        select(
-            Run.pk, Run.id, Run.wandb_id, func.coalesce(Run.display_name, Run.wandb_id),
-            Project.entity, Project.name, Run.sweep_id, Run.trial_id, Run.state, Run.reason,
-            Run.host, Run.gpu_name, Run.commit, Run.agent_id, Run.started_at, Run.ended_at,
-        )
-        .join(Project, Project.id == Run.project_id)
-        .where(Run.pk.in_(scope.pks()))
-        .order_by(Run.pk)
-    )  # fmt: skip
+def run_rows(session: Session, scope: Scope, *, after_pk: int = 0) -> list[RunRow]:
+    """The runs behind a key, by key."""
+    query = _ROWS.where(Run.pk.in_(scope.pks()), Run.pk > after_pk)
     rows: Iterable[Any] = session.execute(query)
     return [RunRow(*row) for row in rows]
+
+
+def rows_of(session: Session, run_pks: Sequence[int]) -> list[RunRow]:
+    """These runs, whether they count or not, by key."""
+    found: list[RunRow] = []
+    for start in range(0, len(run_pks), _ROWS_AT_ONCE):
+        rows: Iterable[Any] = session.execute(
+            _ROWS.where(Run.pk.in_(run_pks[start : start + _ROWS_AT_ONCE]))
+        )
+        found += [RunRow(*row) for row in rows]
+    return found
+
+
+_ROWS = (
+    select(
+        Run.pk, Run.id, Run.wandb_id, func.coalesce(Run.display_name, Run.wandb_id),
+        Project.entity, Project.name, Run.sweep_id, Run.trial_id, Run.state, Run.reason,
+        Run.host, Run.gpu_name, Run.commit, Run.agent_id, Run.started_at, Run.ended_at,
+    )
+    .join(Project, Project.id == Run.project_id)
+    .order_by(Run.pk)
+)  # fmt: skip
 
 
 def summary_of(

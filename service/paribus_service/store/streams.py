@@ -70,8 +70,11 @@ def find_running(
     row = driver.execute(_FIND, (entity, project, wandb_id)).fetchone()
     if row is None:
         return None
-    *counters, keys, rewrites, folded, token, stop = row
-    return RunningRun(*counters, orjson.loads(keys), rewrites, folded, token, bool(stop))
+    pk, number, history, events, output, last_step, keys, rewrites, folded, token, stop = row
+    return RunningRun(
+        pk, number, history, events, output, last_step, orjson.loads(keys), rewrites, folded,
+        token, bool(stop),
+    )  # fmt: skip
 
 
 def write_lines(

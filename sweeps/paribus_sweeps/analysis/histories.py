@@ -15,6 +15,7 @@ import math
 from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -158,6 +159,8 @@ class HistoryBuilder:
         number = as_number(value)
         if number is None:
             column.others += 1
+        elif column.rows and column.rows[-1] == at:  # {"a.b": 1, "a": {"b": 2}}
+            column.values[-1] = number
         else:
             column.rows.append(at)
             column.values.append(number)
@@ -196,7 +199,8 @@ def as_number(value: Any) -> float | None:
         return value
     if isinstance(value, str):
         return _WORDS.get(value)
-    if isinstance(value, bool) or not isinstance(value, int):
+    is_known = isinstance(value, Real) and not isinstance(value, bool)  # numpy's count as well
+    if not is_known:
         return None
     try:
         return float(value)

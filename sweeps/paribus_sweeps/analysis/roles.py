@@ -9,16 +9,19 @@ nothing is guessed: the caller names the key.
     roles["train_loss"]                                  # "train/loss"
     Roles.of(keys, named={"eval_loss": "dev/nll"})       # as the caller says
 
-Source: transformers 5.23, trainer.py (`log`, `evaluate`) and integrations (`rewrite_logs`:
-`eval_loss` becomes `eval/loss`, all else `train/…`); lightning 2.5, loggers/wandb.py
-(`trainer/global_step`), callbacks/lr_monitor.py (`lr-AdamW`); keras 3, callbacks/history.py
-(`loss`, `val_loss`).
+Source: transformers 5.23.0, trainer.py (`log`, `evaluate`) and integrations (`rewrite_logs`:
+`eval_loss` becomes `eval/loss`, `test_…` `test/…`, all else `train/…`, `num_input_tokens_seen`
+too); lightning 2.x, loggers/wandb.py (`trainer/global_step` in every row),
+callbacks/lr_monitor.py (`lr-AdamW`, `lr-AdamW/pg1`; beside them `…-momentum`, `…-weight_decay`),
+utilities/grads.py (`grad_2.0_norm_total`), `self.log` (`…_step` and `…_epoch` where both are
+asked for); keras 3 (`loss`, `val_loss`) and wandb 0.31.0, integration/keras (`epoch/loss`,
+`epoch/val_loss`, `batch/loss`, which is a mean since the epoch began and no step's loss).
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from paribus_sweeps.errors import UnknownRole, did_you_mean
@@ -46,7 +49,7 @@ ROLES: tuple[Role, ...] = (
         (
             "train/loss", "train_loss", "train_loss_epoch", "train/loss_epoch",
             "train_step/loss", "train_loss_step", "train/loss_step", "training_loss",
-            "training/loss", "loss/train", "loss",
+            "training/loss", "loss/train", "epoch/loss", "loss", "batch/loss",
         ),
     ),
     Role(
@@ -55,7 +58,8 @@ ROLES: tuple[Role, ...] = (
         (
             "eval/loss", "eval_loss", "val/loss", "val_loss", "valid/loss", "valid_loss",
             "validation/loss", "validation_loss", "loss/val", "loss/eval", "loss/valid",
-            "test/loss", "test_loss", "loss/test",
+            "val_loss_epoch", "val/loss_epoch", "epoch/val_loss", "test/loss", "test_loss",
+            "loss/test",
         ),
     ),
     Role(
@@ -64,8 +68,8 @@ ROLES: tuple[Role, ...] = (
         (
             "eval/accuracy", "eval_accuracy", "val/accuracy", "val_accuracy", "val/acc",
             "val_acc", "valid/accuracy", "valid_accuracy", "valid/acc", "valid_acc",
-            "validation/accuracy", "validation_accuracy", "test/accuracy", "test_accuracy",
-            "test/acc", "test_acc",
+            "validation/accuracy", "validation_accuracy", "val_accuracy_epoch", "val_acc_epoch",
+            "epoch/val_accuracy", "test/accuracy", "test_accuracy", "test/acc", "test_acc",
         ),
     ),
     Role(
@@ -73,7 +77,7 @@ ROLES: tuple[Role, ...] = (
         "Norm of all gradients before clipping.",
         (
             "train_step/grad_norm", "train/grad_norm", "grad_norm", "train/gradient_norm",
-            "gradient_norm", r"grad_\d+(\.\d+)?_norm_total", r"grad_\d+(\.\d+)?_norm/.*total",
+            "gradient_norm", r"grad_\d+(\.\d+)?_norm_total",
             "gradients/norm", "train/global_grad_norm", "global_grad_norm",
         ),
     ),
@@ -82,21 +86,36 @@ ROLES: tuple[Role, ...] = (
         "Learning rate that a step used.",
         (
             "train_step/learning_rate", "train/learning_rate", "learning_rate", "train/lr", "lr",
-            r"lr-[^/]+", r"lr/.+", "optimizer/lr",
+            r"lr-(?!.*-(momentum|weight_decay)$).+", r"lr/.+", "optimizer/lr",
+            "epoch/learning_rate", "batch/learning_rate",
         ),
     ),
     Role(
         "global_step",
         "Optimizer steps done.",
-        ("train/global_step", "trainer/global_step", "global_step", "optimizer_step"),
+        (
+            "train/global_step", "trainer/global_step", "global_step", "optimizer_step",
+            "batch/batch_step",
+        ),
     ),
-    Role("epoch", "Passes over the training set.", ("train/epoch", "epoch", "trainer/epoch")),
+    Role(
+        "epoch",
+        "Passes over the training set.",
+        ("train/epoch", "epoch", "trainer/epoch", "epoch/epoch"),
+    ),
     Role(
         "examples_seen",
         "Examples trained on so far.",
         ("train/examples_seen", "examples_seen", "train/samples_seen", "samples_seen"),
     ),
-    Role("tokens_seen", "Tokens trained on so far.", ("train/tokens_seen", "tokens_seen")),
+    Role(
+        "tokens_seen",
+        "Tokens trained on so far.",
+        (
+            "train/tokens_seen", "tokens_seen", "train/num_input_tokens_seen",
+            "num_input_tokens_seen",
+        ),
+    ),
     Role(
         "eval_seconds",
         "Seconds that a look at the evaluation set took.",
@@ -106,7 +125,7 @@ ROLES: tuple[Role, ...] = (
 """Every role, in the order of the docs."""
 
 _BY_NAME = {role.name: role for role in ROLES}
-_PATTERNS = {role.name: tuple(re.compile(pattern) for pattern in role.names) for role in ROLES}
+_PLAIN = re.compile(r"[\w/-]+")  # a name that stands for itself alone
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,9 +146,9 @@ class Roles:
         Raises:
             UnknownRole: `named` names no role.
         """
-        told = checked(named or {})
-        found = {role: key for role in _PATTERNS if (key := _first(role, keys)) is not None}
-        return cls({**found, **told})
+        told, logged = checked(named or {}), frozenset(keys)
+        found = {role.name: _first(role, logged) for role in ROLES}
+        return cls({**{role: key for role, key in found.items() if key is not None}, **told})
 
     def __getitem__(self, role: str) -> str | None:
         return self.keys.get(role)
@@ -140,6 +159,11 @@ class Roles:
         near = sorted(key for key in keys if word in key.lower() and not key.startswith("_"))
         shown = f"; keys with {word!r} in their name: {', '.join(near[:5])}" if near else ""
         return f"no logged key is known as {role}{shown} (name one: {role}=KEY)"
+
+
+def has_role(key: str) -> bool:
+    """Return whether a key is known as anything."""
+    return any(re.fullmatch(name, key) for role in ROLES for name in role.names)
 
 
 def checked(named: Mapping[str, str]) -> dict[str, str]:
@@ -154,12 +178,14 @@ def checked(named: Mapping[str, str]) -> dict[str, str]:
     return dict(named)
 
 
-def _first(role: str, keys: Collection[str]) -> str | None:
-    return next(_matching(role, keys), None)
+def _first(role: Role, keys: frozenset[str]) -> str | None:
+    """Return the key that the most telling name fits; of several, the first by alphabet."""
+    for name in role.names:
+        fitting = {name} & keys if _PLAIN.fullmatch(name) else _fitting(name, keys)
+        if fitting:
+            return min(fitting)
+    return None
 
 
-def _matching(role: str, keys: Collection[str]) -> Iterator[str]:
-    for pattern in _PATTERNS[role]:
-        if pattern.pattern in keys:
-            yield pattern.pattern
-        yield from sorted(key for key in keys if pattern.fullmatch(key))
+def _fitting(pattern: str, keys: frozenset[str]) -> set[str]:
+    return {key for key in keys if re.fullmatch(pattern, key)}

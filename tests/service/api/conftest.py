@@ -17,11 +17,12 @@ def lab(tmp_path: Path) -> Lab:
 
 
 def settings_of(lab: Lab, **more: object) -> Settings:
-    """Settings of a service over the lab's database; its watchdog does not look by itself."""
+    """Settings of a service over the lab's database; nothing in it looks by itself."""
     given = {
         "data_dir": lab.settings.data_dir,
         "database_url": str(lab.engine.url),
         "watchdog_interval_seconds": 3600,
+        "observer_interval_seconds": 0,
         "dev": True,
         **more,
     }

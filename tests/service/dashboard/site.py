@@ -18,6 +18,7 @@ def settings_of(lab: Lab, *, dev: bool, **more: Any) -> Settings:
         dev=dev,
         database_url=str(lab.engine.url),
         watchdog_interval_seconds=3600,
+        observer_interval_seconds=0,
         **more,
     )
 

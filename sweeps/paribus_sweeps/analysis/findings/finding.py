@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from numbers import Integral
 from typing import Any, Literal
 
 Status = Literal["found", "not_found", "cannot_tell"]
@@ -83,7 +84,7 @@ def _plain(value: Any) -> Any:
         return {str(name): _plain(part) for name, part in value.items()}
     if isinstance(value, bool | str) or value is None:
         return value
-    return int(value) if isinstance(value, int) else _finite(float(value))
+    return int(value) if isinstance(value, Integral) else _finite(float(value))
 
 
 def _finite(x: float) -> float | None:

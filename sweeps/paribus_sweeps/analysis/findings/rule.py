@@ -10,6 +10,7 @@ A rule that reads several runs beside one another is a `ComparisonRule`.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -20,11 +21,12 @@ import numpy as np
 from paribus_sweeps.analysis.curves import Curve
 from paribus_sweeps.analysis.findings.finding import Finding
 from paribus_sweeps.analysis.findings.thresholds import Threshold, Thresholds
-from paribus_sweeps.analysis.histories import History, IntArray
+from paribus_sweeps.analysis.histories import History, IntArray, as_number
 from paribus_sweeps.analysis.roles import Roles
 
 STEPS = "steps"
 LOG_CALLS = "W&B steps"
+ROWS = "rows"
 OPEN_STATES = frozenset({"pending", "running"})
 
 
@@ -58,10 +60,9 @@ class Facts:
         return self.state not in OPEN_STATES
 
     def number(self, key: str) -> float | None:
-        """Return a number of the config, or None."""
-        value = self.config.get(key)
-        known = isinstance(value, int | float) and not isinstance(value, bool)
-        return float(value) if known and value is not None else None
+        """Return a finite number of the config, or None."""
+        value = as_number(self.config.get(key))
+        return value if value is not None and math.isfinite(value) else None
 
 
 @dataclass(frozen=True)
@@ -96,19 +97,24 @@ class Seen:
             return f"{named} (named as {role}) was never logged as a number"
         return self.roles.missing(role, self.keys)
 
-    def x_key(self, key: str) -> str | None:
-        """Return the key that holds optimizer steps in every row of `key`, else W&B's step."""
+    def x_key(self, *keys: str) -> str | None:
+        """Return the key that holds optimizer steps in every row of `keys`, else W&B's step.
+
+        None where neither does: then x is the number of the row, counted from 0.
+        """
         shared = self.roles["global_step"]
-        rows = self.history[key].rows
+        rows = [self.history[key].rows for key in keys]
         for x_key in (shared, "_step"):
-            if x_key and len(rows) and _all_in(rows, self.history[x_key].rows):
+            if x_key and all(_all_in(mine, self.history[x_key].rows) for mine in rows):
                 return x_key
         return None
 
-    def x_name(self, key: str) -> str:
-        """Return what x is for a key: optimizer steps, or W&B's steps (calls of log)."""
-        x_key = self.x_key(key)
-        return STEPS if x_key is not None and x_key != "_step" else LOG_CALLS
+    def x_name(self, *keys: str) -> str:
+        """Return what x is for keys: optimizer steps, W&B's steps (calls of log), or rows."""
+        x_key = self.x_key(*keys)
+        if x_key is None:
+            return ROWS
+        return LOG_CALLS if x_key == "_step" else STEPS
 
     def curve(self, key: str) -> Curve:
         """Return a key's curve over steps, METHOD 9.1 applied."""
@@ -116,7 +122,12 @@ class Seen:
 
 
 def _all_in(rows: IntArray, held: IntArray) -> bool:
-    return len(held) >= len(rows) and bool(np.isin(rows, held, assume_unique=True).all())
+    return 0 < len(rows) <= len(held) and bool(np.isin(rows, held, assume_unique=True).all())
+
+
+def place(x: float, x_name: str) -> str:
+    """Return "step 1,240", "W&B step 3", "row 7"."""
+    return f"{x_name.removesuffix('s')} {x:,.10g}"
 
 
 class Watch(Protocol):

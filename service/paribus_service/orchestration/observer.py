@@ -1,0 +1,193 @@
+"""Reads what runs log while they log it: folds lines into columns, and lets rules look at them.
+
+Promises:
+- It stands beside the hot path and never in it: a report is answered before it is looked at.
+- It takes no more than a fifth of one core: the longer a look took, the later the next one.
+- A run that cannot be read costs a line in the log and no other run.
+- Nothing is imported before the first run has logged something: an idle service stays small.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from importlib import import_module
+from typing import Any
+
+from sqlalchemy import Engine
+
+from paribus_service.clock import Clock
+from paribus_service.errors import ServiceError
+from paribus_service.settings import Settings
+from paribus_service.store import curves as curve_store
+from paribus_service.store import findings as finding_store
+from paribus_service.store.curves import HistoryPlace
+from paribus_service.store.engine import session_scope
+from paribus_service.store.states import RUN_LIVE
+
+log = logging.getLogger(__name__)
+
+FOLD_AT = 2_000  # new lines of a run under way: parsing them costs a reader 20 ms
+FOLD_ENDED_AT = 200  # of an ended one: fewer are read as fast as their columns
+RUNS_AT_ONCE = 20  # evaluated between two writes, so that none waits long
+MOST_WATCHED = 500  # runs of which rules remember what they counted; more are read anew
+REST_FACTOR = 4  # times as long as it worked
+BEFORE_START = timedelta(hours=24)  # runs heard since then may have ended unseen
+OVERLAP = timedelta(minutes=1)  # between looks: a clock that was set back loses no run
+
+
+@dataclass(slots=True)
+class _Memory:
+    """What one observer knows of the runs it has seen."""
+
+    versions: dict[int, str] = field(default_factory=dict)
+    """Run → what it was last evaluated from."""
+    watched: dict[int, Any] = field(default_factory=dict)
+    """Run → what rules remember of it."""
+    asked: set[int] = field(default_factory=set)
+    """Runs that somebody asked about before they were evaluated."""
+
+
+class Observer:
+    """A thread that looks every few seconds; `look` is what it does each time."""
+
+    def __init__(self, engine: Engine, settings: Settings, clock: Clock) -> None:
+        self._engine = engine
+        self._settings = settings
+        self._clock = clock
+        self._since = clock.now() - BEFORE_START
+        self._memory = _Memory()
+        self._asked_lock = threading.Lock()
+        self._after_pk: int | None = 0
+        self._book: Any = None
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="observer", daemon=True)
+
+    def start(self) -> None:
+        """Begin to look, unless the settings say never."""
+        if self._settings.observer_interval_seconds > 0:
+            self._thread.start()
+
+    def close(self) -> None:
+        """Stop looking."""
+        self._stopping.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def ask(self, run_pks: Iterable[int]) -> None:
+        """Evaluate these at the next looks, whenever they were last heard from."""
+        with self._asked_lock:
+            self._memory.asked.update(run_pks)
+
+    def _run(self) -> None:
+        wait = self._settings.observer_interval_seconds
+        while not self._stopping.wait(wait):
+            begun = time.monotonic()
+            self._try("look at the runs", self.look)
+            worked = time.monotonic() - begun
+            wait = max(self._settings.observer_interval_seconds, REST_FACTOR * worked)
+
+    def look(self) -> None:
+        """Evaluate what has changed since the last look, and fold what has grown long."""
+        now = self._clock.now()
+        changed = self._changed()
+        for start in range(0, len(changed), RUNS_AT_ONCE):
+            some = changed[start : start + RUNS_AT_ONCE]
+            if self._stopping.is_set():
+                return
+            self._try("evaluate findings", self._evaluate, some, now)
+            self._try("fold histories", self._fold, some)
+        self._since = now - OVERLAP
+        self._try("fold older histories", self._fold_older)
+
+    def _try(self, what: str, work: Callable[..., None], *arguments: Any) -> None:
+        try:
+            work(*arguments)
+        except ServiceError as error:
+            log.warning("the observer could not %s this time: %s", what, error)
+        except Exception:
+            log.exception("the observer stumbled when it was to %s; it looks again", what)
+
+    def _changed(self) -> list[int]:
+        """Runs whose findings are not of today, by `pk`."""
+        with self._asked_lock:
+            asked, self._memory.asked = self._memory.asked, set()
+        with session_scope(self._engine, reads_only=True) as session:
+            heard = finding_store.heard_since(session, self._since)
+            pks = sorted({*heard, *asked})
+            places = curve_store.history_places(session, pks)
+            logged = [pk for pk in pks if pk in places and places[pk].lines]
+            if not logged:
+                return []
+            texts = finding_store.run_texts(session, logged)
+            marks = finding_store.marks(session, logged)
+        version_of, rules = _findings().version_of, self.rules().version
+        self._forget({pk for pk, run in texts.items() if run.state in RUN_LIVE})
+        changed = []
+        for pk, run in texts.items():
+            mark, version = marks.get(pk), version_of(run, places[pk])
+            if mark is None or (mark.data_version, mark.rules_version) != (version, rules):
+                changed.append(pk)
+        return changed
+
+    def rules(self) -> Any:
+        """The rules in force, loaded when they are first needed (`rule_book.RuleBook`).
+
+        Raises:
+            StartRefused: The settings name a rule, a threshold or a role that is not there.
+        """
+        if self._book is None:
+            self._book = import_module("paribus_service.orchestration.rule_book").RuleBook.of(
+                self._settings
+            )
+        return self._book
+
+    def _forget(self, live: set[int]) -> None:
+        """Keep what is remembered of live runs alone, and of no more than there is room for."""
+        kept = [pk for pk in self._memory.watched if pk in live][-MOST_WATCHED:]
+        self._memory.watched = {pk: self._memory.watched[pk] for pk in kept}
+
+    def _evaluate(self, run_pks: Sequence[int], now: datetime) -> None:
+        findings, book = _findings(), self.rules()
+        with session_scope(self._engine, reads_only=True) as session:
+            found = findings.evaluate(session, run_pks, book, watched=self._memory.watched)
+        with session_scope(self._engine) as session:
+            for evaluated in found.values():
+                findings.store(session, evaluated, book, now=now)
+        self._memory.watched |= {pk: evaluated.watched for pk, evaluated in found.items()}
+
+    def _fold(self, run_pks: Sequence[int]) -> None:
+        with session_scope(self._engine, reads_only=True) as session:
+            places = curve_store.history_places(session, run_pks)
+            texts = finding_store.run_texts(session, run_pks)
+        for pk, place in places.items():
+            is_live = pk in texts and texts[pk].state in RUN_LIVE
+            least = FOLD_AT if is_live else FOLD_ENDED_AT
+            if place.lines - place.folded >= least:
+                self._fold_one(place)
+
+    def _fold_one(self, place: HistoryPlace) -> None:
+        columns = import_module("paribus_service.orchestration.columns")
+        with session_scope(self._engine, reads_only=True) as session:
+            history, until = columns.unfolded(session, place)
+        with session_scope(self._engine) as session:
+            columns.fold(session, place, history, until=until)
+
+    def _fold_older(self) -> None:
+        """A few of the runs that were there before this service began, until none is left."""
+        if self._after_pk is None:
+            return
+        with session_scope(self._engine, reads_only=True) as session:
+            places = curve_store.unfolded_places(
+                session, after_pk=self._after_pk, least_lines=FOLD_AT, limit=RUNS_AT_ONCE
+            )
+        for place in places:
+            self._fold_one(place)
+        self._after_pk = places[-1].run_pk if places else None
+
+
+def _findings() -> Any:
+    """What evaluates, imported when a run has logged something: numpy and scipy come with it."""
+    return import_module("paribus_service.orchestration.findings")
