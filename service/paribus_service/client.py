@@ -389,6 +389,42 @@ class Client:
             max_step=max_step,
         )
 
+    def run_findings(self, run_id: str, **asked: Any) -> dict[str, Any]:
+        """What the rules say of one run; see `findings`."""
+        return self._get(f"/runs/{_part(run_id)}/findings", **_plain_findings(asked))
+
+    def findings(self, sweep_id: str, **asked: Any) -> dict[str, Any]:
+        """What the rules say of a sweep's runs, and of them beside one another.
+
+            found = client.findings(sweep_id, status=["found"])
+            client.findings(sweep_id, thresholds={"overfitting.p": 0.01})
+
+        Args:
+            sweep_id: The sweep.
+            asked: `status`, `rule` (lists), `thresholds`, `roles` (mappings), `page_size`,
+                `page_token`.
+
+        Raises:
+            ApiError: 422 where a rule, a threshold or a role is not there.
+        """
+        return self._get(f"/sweeps/{_part(sweep_id)}/findings", **_plain_findings(asked))
+
+    def project_findings(self, entity: str, project: str, **asked: Any) -> dict[str, Any]:
+        """What the rules say of a project's runs; see `findings`."""
+        path = f"/projects/{_part(entity)}/{_part(project)}/findings"
+        return self._get(path, **_plain_findings(asked))
+
+    def answer_curves(self, body: Mapping[str, Any]) -> dict[str, Any]:
+        """What the rules say of runs that no service knows; nothing is stored.
+
+        Args:
+            body: As docs/reference/findings.md describes it.
+
+        Raises:
+            ApiError: 422 with every problem of the body, each with its place.
+        """
+        return _read(self._url, self._send_table("curves", body))
+
     def logs(self, run_id: str) -> Iterator[str]:
         """The lines that a run wrote to its console."""
         return (line["text"] for line in self._walk(f"/runs/{_part(run_id)}/logs"))
@@ -464,6 +500,15 @@ class Client:
             return self._http.request(method, f"{self._url}{API}{path}", **more)
         except (httpx.TransportError, httpx.InvalidURL) as error:
             raise NotReachable(self._url, str(error) or type(error).__name__) from error
+
+
+def _plain_findings(asked: Mapping[str, Any]) -> dict[str, Any]:
+    """The words of a question about findings as a query writes them."""
+    pairs = {"thresholds": "threshold", "roles": "role"}
+    query = {name: value for name, value in asked.items() if name not in pairs}
+    for plural, name in pairs.items():
+        query[name] = [f"{key}:{value}" for key, value in (asked.get(plural) or {}).items()]
+    return query
 
 
 def _text(url: str, answer: httpx.Response) -> str:

@@ -6,14 +6,26 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Header, Query, Response
 
 from paribus_service.api.asking import ANSWERS, listed, sent
-from paribus_service.api.bodies.findings import FindingsOut, FindingStatus, SubjectFindingsOut
+from paribus_service.api.bodies.findings import (
+    CurvesOut,
+    FindingsOut,
+    FindingStatus,
+    SubjectFindingsOut,
+)
+from paribus_service.api.errors_declared import problems
 from paribus_service.api.paging import DEFAULT_PAGE_SIZE, PageSize, PageToken, decode, page_of
-from paribus_service.api.parameters import refuse_unknown_parameters
+from paribus_service.api.parameters import (
+    JSON_TYPE,
+    refuse_other_bodies,
+    refuse_unknown_parameters,
+)
 from paribus_service.api.questions import RunsOfProject
 from paribus_service.api.runs import RunId
 from paribus_service.api.sweeps import SweepId
+from paribus_service.api.tables import object_in, read_body
 from paribus_service.dependencies import BaseUrl, Reader, ServicesDep, SessionDep
 from paribus_service.errors import InvalidRequest
+from paribus_service.orchestration import asked_findings
 from paribus_service.orchestration.asked_findings import Asked, Asking
 from paribus_service.orchestration.inquiries import Subject
 from paribus_service.store import evidence
@@ -157,3 +169,27 @@ def _page(
     rows = evidence.run_rows(session, subject.scope, after_pk=after[0] if after else 0)
     found, token = page_of(rows[: page_size + 1], page_size, lambda row: (row.pk,))
     return sent(asking.of_subject(subject, found, token), if_none_match)
+
+
+@router.post(
+    "/answers/curves",
+    operation_id="answer_curves",
+    response_model=CurvesOut,
+    responses=problems(400, 401, 403, 413, 415, 422, 503),
+    dependencies=[Depends(refuse_other_bodies)],
+    openapi_extra={
+        "requestBody": {
+            "required": True,
+            "description": "`runs`, each with its `history` (rows, or columns), config, setting "
+            "and state; see the reference of findings.",
+            "content": {JSON_TYPE: {"schema": {"type": "object"}}},
+        }
+    },
+)
+def answer_curves(
+    _who: Reader, services: ServicesDep, body: Annotated[bytes, Depends(read_body)]
+) -> Response:
+    """What the rules say of runs that come in the request; nothing is stored."""
+    with services.answers.working():
+        found = asked_findings.of_curves(object_in(body), services.observer)
+    return sent(found, None)

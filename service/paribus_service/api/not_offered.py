@@ -5,7 +5,7 @@ from fastapi import APIRouter, Request, Response
 from paribus_service.api.links import API
 from paribus_service.errors import NotOfferedHere
 
-_QUESTIONS = ("curves", "throughput")
+_QUESTIONS = ("throughput",)
 _GET = (
     *(f"/sweeps/{{sweep_id}}/{question}" for question in _QUESTIONS),
     *(f"/projects/{{entity}}/{{project}}/{question}" for question in _QUESTIONS),
@@ -20,7 +20,6 @@ _GET = (
 _POST = (
     "/agents/{agent_id}:drain",
     "/agents/{agent_id}:stop",
-    "/answers/curves",
     "/sweeps/{sweep_id}:archive",
     "/sweeps/{sweep_id}:clone",
     "/webhooks",

@@ -8,12 +8,11 @@ from fastapi import APIRouter, Depends, Path, Request, Response
 from paribus_service.api.asking import FormDep, sent
 from paribus_service.api.bodies.evidence import AnyAnswer
 from paribus_service.api.errors_declared import problems
-from paribus_service.api.links import API
 from paribus_service.api.parameters import JSON_TYPE, refuse_other_bodies
 from paribus_service.api.parameters import refuse_unknown_parameters as refuse_parameters
 from paribus_service.api.questions import IN_WORDS
 from paribus_service.dependencies import Reader, ServicesDep
-from paribus_service.errors import InvalidRequest, NotFound, NotOfferedHere, nearest
+from paribus_service.errors import InvalidRequest, NotFound, nearest
 from paribus_service.orchestration import answers
 from paribus_service.orchestration.inquiries import KINDS, Kind
 
@@ -27,20 +26,18 @@ def _kind(kind: Annotated[str, Path(description=f"One of {', '.join(KINDS)}.")])
 
     Raises:
         NotFound: There is no such kind.
-        NotOfferedHere: It is one of a later release.
     """
     for known in get_args(Kind):
         if kind == known:
             found: Kind = known
             return found
-    if kind == "curves":
-        raise NotOfferedHere(f"POST {API}/answers/{kind}")
     near = nearest(kind, KINDS)
     hint = f"did you mean {near!r}?" if near else f"there are {', '.join(KINDS)}"
     raise NotFound("kind of answer", kind, hint=hint)
 
 
-async def _body(request: Request) -> bytes:
+async def read_body(request: Request) -> bytes:
+    """The bytes of a body that is read by hand."""
     return await request.body()
 
 
@@ -66,7 +63,7 @@ def answer_table(
     _who: Reader,
     form: FormDep,
     services: ServicesDep,
-    body: Annotated[bytes, Depends(_body)],
+    body: Annotated[bytes, Depends(read_body)],
 ) -> Response:
     """An answer about a plain table: each of `runs` is an object of columns.
 
@@ -74,12 +71,12 @@ def answer_table(
     """
     wanted = form if kind == "report" else "json"
     with services.answers.working():
-        found = answers.of_table(kind, _table(body), wanted)
+        found = answers.of_table(kind, object_in(body), wanted)
     return sent(found, None)
 
 
-def _table(body: bytes) -> dict[str, Any]:
-    """The table in a body; NaN and the infinities may stand in it as they are.
+def object_in(body: bytes) -> dict[str, Any]:
+    """The object in a body; NaN and the infinities may stand in it as they are.
 
     Raises:
         InvalidRequest: It is no JSON object.
@@ -92,5 +89,7 @@ def _table(body: bytes) -> dict[str, Any]:
         problem = f"the body is not JSON: {error}"
         raise InvalidRequest.one("", problem, code="not_json") from error
     if not isinstance(found, dict):
-        raise InvalidRequest.one("", "an object with `factors` and `runs` was expected")
+        raise InvalidRequest.one(
+            "", "an object was expected: with `runs`, and of a table `factors`"
+        )
     return found

@@ -173,6 +173,41 @@ questions.add_to(app)
 
 
 @app.command()
+def findings(
+    target: Annotated[
+        str,
+        typer.Argument(
+            help="A sweep's id, a run's own id (run-…), or ENTITY/PROJECT for the runs that no "
+            "sweep made."
+        ),
+    ],
+    status: Annotated[
+        list[str] | None,
+        typer.Option(help="found, not_found or cannot_tell; what was found by default."),
+    ] = None,
+    rule: Annotated[list[str] | None, typer.Option(help="Only these rules.")] = None,
+    threshold: Annotated[
+        list[str] | None, typer.Option(help="Another threshold for this answer: NAME:NUMBER.")
+    ] = None,
+    role: Annotated[
+        list[str] | None,
+        typer.Option(help="Which logged key is what, for this answer: eval_loss:dev/nll."),
+    ] = None,
+    everything: Annotated[
+        bool, typer.Option("--all", help="What was not found and cannot be told, too.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Show what rules find in curves: overfitting, coarse cadences, gradients, cut-off runs."""
+    _module("finding_lists").show(
+        target,
+        {"status": status, "rule": rule, "threshold": threshold, "role": role},
+        everything=everything,
+        as_json=as_json,
+    )
+
+
+@app.command()
 def library(
     name: Annotated[str | None, typer.Argument(help="Print this one's YAML.")] = None,
     as_json: AsJson = False,

@@ -4,7 +4,7 @@ Nothing here loads numpy: that comes with the first answer.
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, Literal
@@ -118,6 +118,17 @@ class Asking:
 
     def _answers(self) -> Any:
         return import_module("paribus_service.orchestration.finding_answers")
+
+
+def of_curves(body: Mapping[str, Any], observer: Observer) -> Answered:
+    """What the rules say of runs that came in a request.
+
+    Raises:
+        InvalidSpec: With every problem of the body, each with its pointer.
+    """
+    plain = import_module("paribus_sweeps.analysis.findings.plain_runs")
+    book = observer.rules()
+    return written(plain.answer_curves(body, rules=book.rules, comparisons=book.comparisons))
 
 
 def version_of(session: Session, rows: Sequence[RunRow], rules: str) -> str:

@@ -4,7 +4,7 @@ What the observer has stored is taken where it is of today; of the others, some 
 the request, and the rest at the observer's next looks: the answer says which is which.
 """
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -22,8 +22,9 @@ from paribus_service.store import curves as curve_store
 from paribus_service.store import evidence
 from paribus_service.store import findings as finding_store
 from paribus_service.store.evidence import RunRow
+from paribus_sweeps.analysis.findings.documents import counts_of, rule_document
 from paribus_sweeps.analysis.findings.finding import Finding
-from paribus_sweeps.analysis.findings.rule import ComparisonRule, Facts, Rule, Seen
+from paribus_sweeps.analysis.findings.rule import Facts, Seen
 from paribus_sweeps.analysis.roles import has_role
 from paribus_sweeps.errors import InvalidThreshold, UnknownRole, UnknownThreshold
 from paribus_sweeps.runs import Run
@@ -83,8 +84,8 @@ def of_runs(
     pending = tuple(open_pks[MOST_EVALUATED:])
     document = {
         "rules_version": book.version,
-        "rules": [rule_document(rule, book) for rule in book.everything],
-        "counts": _counts(told.values(), book.rules),
+        "rules": [rule_document(rule, book.thresholds) for rule in book.everything],
+        "counts": counts_of(told.values(), book.rules),
         "runs": entries,
         "notices": list(_of_pending(len(pending), len(rows))),
     }
@@ -129,45 +130,11 @@ def _entry(
     }
 
 
-def _counts(
-    told: Collection[Sequence[Mapping[str, Any]]], rules: Sequence[Rule]
-) -> dict[str, dict[str, int]]:
-    counts = {rule.name: {"found": 0, "not_found": 0, "cannot_tell": 0} for rule in rules}
-    for findings in told:
-        for finding in findings:
-            counts[finding["rule"]][finding["status"]] += 1
-    return counts
-
-
 def _of_pending(pending: int, runs: int) -> Iterator[str]:
     if pending:
         yield (
             f"The rules have yet to look at {pending:,} of {runs:,} runs: ask again in a moment."
         )
-
-
-def rule_document(rule: Rule | ComparisonRule, book: RuleBook) -> dict[str, Any]:
-    """What a rule is, with its thresholds as they are in force."""
-    return {
-        "name": rule.name,
-        "about": "run" if isinstance(rule, Rule) else "comparison",
-        "version": rule.version,
-        "section": rule.section,
-        "meaning": rule.meaning,
-        "labels": dict(rule.labels),
-        "reads": [*rule.roles, *rule.keys],
-        "source": rule.source,
-        "is_heuristic": rule.is_heuristic,
-        "thresholds": [
-            {
-                "name": threshold.name,
-                "value": book.thresholds[threshold.name],
-                "default": threshold.default,
-                "reason": threshold.reason,
-            }
-            for threshold in rule.thresholds
-        ],
-    }
 
 
 @dataclass(frozen=True, slots=True)

@@ -163,10 +163,11 @@ class TestRefusals:
         assert answer.status_code == 404
         assert "did you mean 'best'?" in answer.json()["detail"]
 
-    def test_curves_are_refused_by_their_name(self, api: TestClient) -> None:
+    def test_a_table_is_no_body_of_curves(self, api: TestClient) -> None:
         answer = api.post(f"{ANSWERS}/curves", json=table())
 
-        assert (answer.status_code, answer.json()["code"]) == (422, "not_offered")
+        assert (answer.status_code, answer.json()["code"]) == (422, "invalid_spec")
+        assert "/factors" in {error["pointer"] for error in answer.json()["errors"]}
 
     def test_it_asks_for_a_key(self, locked_api: TestClient, lab: Lab) -> None:
         refused = locked_api.post(f"{ANSWERS}/best", json=table())

@@ -226,3 +226,29 @@ class TestOfASweep:
 
     def test_a_sweep_that_is_not_there_is_404(self, api: TestClient) -> None:
         assert api.get("/api/v1/sweeps/none/findings").status_code == 404
+
+
+class TestOfCurvesInARequest:
+    def test_runs_that_no_service_knows_are_read(self, api: TestClient) -> None:
+        body = {"runs": [{"id": "R1", "history": [{"k": 1}, {"k": 20}]}], "rules": ["high"]}
+
+        answer = api.post("/api/v1/answers/curves", json=body)
+
+        assert answer.status_code == 200, answer.text
+        [run] = answer.json()["runs"]
+        assert finding(run, "high")["status"] == "found"
+
+    def test_what_is_wrong_is_named_with_its_place(self, api: TestClient) -> None:
+        body = {"runs": [{"id": "R1"}, 3], "rules": ["hihg"]}
+
+        answer = api.post("/api/v1/answers/curves", json=body)
+
+        assert answer.status_code == 422
+        pointers = {error["pointer"] for error in answer.json()["errors"]}
+        assert pointers == {"/rules/0", "/runs/0/history", "/runs/1"}
+
+    def test_what_is_no_json_is_refused(self, api: TestClient) -> None:
+        headers = {"content-type": "application/json"}
+        answer = api.post("/api/v1/answers/curves", content=b"[1", headers=headers)
+
+        assert answer.status_code == 422

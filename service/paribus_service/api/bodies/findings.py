@@ -95,3 +95,25 @@ class SubjectFindingsOut(FindingsOut):
 
     comparisons: list[FindingOut]
     next_page_token: str | None
+
+
+class PlainRunFindingsOut(Answer):
+    """A run that came in the request, with its findings."""
+
+    id: str
+    name: str
+    state: str
+    findings: list[FindingOut]
+
+
+class CurvesOut(Answer):
+    """Findings of runs that came in the request."""
+
+    kind: Literal["curves"]
+    data_version: str
+    """The same for the same body."""
+    rules_version: str
+    rules: list[RuleOut]
+    counts: dict[str, dict[FindingStatus, int]]
+    runs: list[PlainRunFindingsOut]
+    comparisons: list[FindingOut]
