@@ -8,13 +8,13 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import NoneType
-from typing import Any, get_args
+from typing import Any, get_args, get_origin
 
 from paribus_agent import schema
 from paribus_service.api import openapi
 from paribus_service.cli import reference
 from paribus_service.settings import Settings
-from paribus_sweeps.analysis import reference as answers
+from paribus_sweeps.analysis import reference as reference_parts
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -51,21 +51,24 @@ def _default(value: Any, *, made: bool) -> str:
 
 def _kind(annotation: Any) -> str:
     parts = [part for part in get_args(annotation) if part is not NoneType]
+    if get_origin(annotation) in (dict, list):
+        return "JSON"
     if parts:
         return " or ".join(f"`{p}`" if isinstance(p, str) else _kind(p) for p in parts)
     names = {"str": "text", "int": "whole number", "float": "number", "bool": "true or false"}
     return names.get(annotation.__name__, annotation.__name__.lower())
 
 
-def answers_page() -> str:
-    """docs/reference/answers.md: its prose as it stands, its examples and lists from the code."""
-    return answers.fill((ROOT / ANSWERS).read_text(encoding="utf-8"))
+def filled(name: str) -> str:
+    """A page whose prose stands as it is, and whose examples and lists come from the code."""
+    return reference_parts.fill((ROOT / name).read_text(encoding="utf-8"))
 
 
-ANSWERS = "docs/reference/answers.md"
+ANSWERS, FINDINGS = "docs/reference/answers.md", "docs/reference/findings.md"
 
 FILES: dict[str, Callable[[], str]] = {
-    ANSWERS: answers_page,
+    ANSWERS: lambda: filled(ANSWERS),
+    FINDINGS: lambda: filled(FINDINGS),
     "docs/reference/openapi.json": openapi.text,
     "docs/reference/rest.md": openapi.page,
     "docs/reference/commands.md": reference.page,

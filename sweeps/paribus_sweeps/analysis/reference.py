@@ -1,4 +1,4 @@
-"""The written parts of docs/reference/answers.md: examples with their answers, and the lists.
+"""The written parts of reference pages, answers.md and findings.md: examples, and the lists.
 
     fill(page)      # the page with everything between its marks written anew
 
@@ -20,9 +20,13 @@ from paribus_sweeps.analysis.execution_keys import (
     LURKING_CLASSES,
     REPLICATE_KEYS,
 )
+from paribus_sweeps.analysis.findings.plain_runs import answer_curves
+from paribus_sweeps.analysis.findings.rule import ComparisonRule, Rule
+from paribus_sweeps.analysis.findings.rules import COMPARISONS, RULES
 from paribus_sweeps.analysis.plain_tables import STATES, read_table
 from paribus_sweeps.analysis.report import document_of
 from paribus_sweeps.analysis.responses import FEATURE_TABLE
+from paribus_sweeps.analysis.roles import ROLES
 
 DIGITS = 6  # of a printed number: the last ones differ between machines
 _SMALLEST = 1e-12  # of a printed number: what rounding leaves of a zero
@@ -151,6 +155,52 @@ def _execution_keys(request: Mapping[str, Any], words: Sequence[str]) -> str:
     return "\n".join([head, "|---|---|---|---|", *rows]) + "\n"
 
 
+def _curves(request: Mapping[str, Any], words: Sequence[str]) -> str:
+    """What the rules say of the request's runs; of the words, the keys that are shown."""
+    told = answer_curves(request)
+    return _fenced({key: told[key] for key in words})
+
+
+def _rules(request: Mapping[str, Any], words: Sequence[str]) -> str:
+    """A part for each rule: what it says, reads and compares with."""
+    rules: list[Rule | ComparisonRule] = [*RULES, *COMPARISONS]
+    return "\n".join(line for rule in rules for line in _rule(rule))
+
+
+def _rule(rule: Rule | ComparisonRule) -> Iterator[str]:
+    about = "of one run" if isinstance(rule, Rule) else "of runs beside one another"
+    thumb = "; a rule of thumb, and no test" if rule.is_heuristic else ""
+    yield f"### {rule.name}\n"
+    yield f"{rule.meaning}\n"
+    yield f"Version {rule.version}, {about}; defined in {rule.section}{thumb}.\n"
+    if rule.source:
+        yield f"Source: {rule.source}\n"
+    reads = [*rule.roles, *rule.keys]
+    if reads:
+        yield f"Reads {', '.join(f'`{name}`' for name in reads)}.\n"
+    if rule.labels:
+        rows = [f"| `{label}` | {meaning} |" for label, meaning in rule.labels.items()]
+        yield "\n".join(["| label | meaning |", "|---|---|", *rows]) + "\n"
+    if rule.thresholds:
+        rows = [f"| `{t.name}` | {t.default:g} | {t.reason} |" for t in rule.thresholds]
+        yield "\n".join(["| threshold | default | reason |", "|---|---|---|", *rows]) + "\n"
+
+
+def _roles(request: Mapping[str, Any], words: Sequence[str]) -> str:
+    rows = [
+        f"| `{role.name}` | {role.meaning} | "
+        + ", ".join(f"`{name}`".replace("|", "\\|") for name in role.names)
+        + " |"
+        for role in ROLES
+    ]
+    return (
+        "\n".join(
+            ["| role | meaning | keys, the first that was logged counts |", "|---|---|---|", *rows]
+        )
+        + "\n"
+    )
+
+
 def _words(values: Sequence[str]) -> str:
     return ", ".join(f"`{value}`" for value in values) + "\n"
 
@@ -160,6 +210,9 @@ _PARTS: Mapping[str, Callable[[Mapping[str, Any], Sequence[str]], str]] = {
     "rest": _rest,
     "report": _report,
     "features": _features,
+    "curves": _curves,
+    "rules": _rules,
+    "roles": _roles,
     "execution-keys": _execution_keys,
     "states": lambda request, words: _words(STATES),
     "replicate-keys": lambda request, words: _words(REPLICATE_KEYS),

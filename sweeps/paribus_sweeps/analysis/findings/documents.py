@@ -71,9 +71,10 @@ def findings_document(
     told = [RunWatch(rules).tell(one) for one in seen]
     documents = [[finding.as_dict() for finding in findings] for findings in told]
     beside: list[Finding] = comparisons_of(seen, rules=comparisons)
+    asked: list[Rule | ComparisonRule] = [*rules, *comparisons]
     return {
-        "rules_version": rules_version([*rules, *comparisons]),
-        "rules": [rule_document(rule, seen[0].thresholds) for rule in (*rules, *comparisons)],
+        "rules_version": rules_version(asked),
+        "rules": [rule_document(rule, seen[0].thresholds) for rule in asked],
         "counts": counts_of(documents, rules),
         "runs": [
             {

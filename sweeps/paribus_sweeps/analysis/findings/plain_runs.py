@@ -76,9 +76,10 @@ class _Reading:
         self.problems: list[Problem] = []
         self.keys = Keys(body, "", self.problems)
         self.keys.refuse_others(BODY_KEYS, "key of curves")
-        self.thresholds = self._thresholds([*rules, *comparisons])
+        known: list[Rule | ComparisonRule] = [*rules, *comparisons]
+        self.thresholds = self._thresholds(known)
         self.roles = self._roles()
-        chosen = self._chosen([rule.name for rule in (*rules, *comparisons)])
+        chosen = self._chosen([rule.name for rule in known])
         self.rules = [rule for rule in rules if rule.name in chosen]
         self.comparisons = [rule for rule in comparisons if rule.name in chosen]
         self.seen = self._runs()
@@ -100,7 +101,7 @@ class _Reading:
 
     def _roles(self) -> dict[str, str]:
         given = self.keys.mapping_at("roles") or {}
-        found = {}
+        found: dict[str, str] = {}
         for role, key in given.items():
             try:
                 found |= checked({role: str(key)})

@@ -122,7 +122,10 @@ class Seen:
 
 
 def _all_in(rows: IntArray, held: IntArray) -> bool:
-    return 0 < len(rows) <= len(held) and bool(np.isin(rows, held, assume_unique=True).all())
+    """Whether each of `rows`, at least one, is in `held`; both rise strictly."""
+    if not 0 < len(rows) <= len(held) or rows[-1] > held[-1]:
+        return False
+    return bool((held[np.searchsorted(held, rows)] == rows).all())
 
 
 def place(x: float, x_name: str) -> str:

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
+import numpy as np
+
 from paribus_sweeps.analysis.findings.finding import Finding
 from paribus_sweeps.analysis.findings.rule import ComparisonRule, Facts, Rule, Seen, Watch
 from paribus_sweeps.analysis.findings.rules import COMPARISONS, RULES, declared
@@ -23,8 +25,13 @@ class RunWatch:
         self._watches: list[tuple[Rule, Watch]] = [(rule, rule.watch()) for rule in rules]
 
     def tell(self, seen: Seen) -> list[Finding]:
-        """Say what the run shows by now, a finding for each rule, in the order of the rules."""
-        return [watch.tell(seen) for _, watch in self._watches]
+        """Say what the run shows by now, a finding for each rule, in the order of the rules.
+
+        What a run logged may be beyond what can be computed with: that gives infinity or NaN,
+        which no comparison finds above anything, and no warning.
+        """
+        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+            return [watch.tell(seen) for _, watch in self._watches]
 
 
 def findings_of(

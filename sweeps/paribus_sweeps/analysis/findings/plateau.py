@@ -1,0 +1,211 @@
+"""A loss that has stopped moving.
+
+Over the last third of a curve, of at least eight points, three things hold: Kendall's two-sided
+test has p >= .05; the change that Theil and Sen's slope makes of the third is at most two noise
+sds; and the points' own sd is at most two noise sds, since a curve that wanders up and down has
+no trend and still moves. It has held since the first point behind the last one, before that
+third, that is more than three noise sds from the third's median. The noise sd is METHOD 9.2's,
+of that third. A curve of more than 120 points is first averaged over at most 120 stretches of
+equally many.
+
+`flat` of the rule overfitting is another thing: it looks at what comes after the best
+evaluation, asks for a worsening only, and does not bound how far the curve moved.
+
+Source: ours, of METHOD's parts. No test shows that a curve stands still, so its movement is
+bounded as well; the third criterion is von Neumann's ratio of successive differences to the
+variance, Annals of Mathematical Statistics 12 (1941) 367.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from paribus_sweeps.analysis.curve_features import feature_of
+from paribus_sweeps.analysis.curves import Curve
+from paribus_sweeps.analysis.findings.finding import Finding
+from paribus_sweeps.analysis.findings.rule import Rule, Seen, each_time, place
+from paribus_sweeps.analysis.findings.thresholds import Threshold
+from paribus_sweeps.analysis.findings.trends import Trend, trend
+from paribus_sweeps.analysis.words import counted, number
+
+NAME = "plateau"
+ALPHA = Threshold(
+    "plateau.alpha",
+    0.05,
+    "Ours, a rule of thumb: level of Kendall's two-sided test, as METHOD 9.3 has for its own.",
+    high=1.0,
+)
+NOISE_SDS = Threshold(
+    "plateau.noise_sds",
+    2.0,
+    "Ours, a rule of thumb: noise sds that a curve may move and still stand still, as METHOD 9.2 "
+    "and 9.3 have for a fall and a rise that count.",
+)
+LEAST_WINDOW = Threshold(
+    "plateau.least_window",
+    8,
+    "Ours, a rule of thumb: points that the last third must have. The slope's own standard error "
+    "then moves the third by about 1.2 noise sds, which two still contain.",
+    low=5,  # the noise sd needs as many
+)
+MOST_STRETCHES = 120  # forty in the last third, whose pairs take a millisecond
+STAYED_SDS = 3.0  # one point in 370 of normal noise is further out
+ROUNDING = 1e-12  # of the values: equal ones have no sd but for it
+_ROLES = ("eval_loss", "train_loss")
+_NEXT = (
+    "At this learning rate more of the same training is not shown to change it: lower the rate, "
+    "or stop. A rate that is about to warm up or to decay may still move it."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Still:
+    """What the last third of one curve shows."""
+
+    key: str
+    x_name: str
+    n: int
+    stretch: int
+    """Points that were averaged into one."""
+    tested: Trend
+    change: float
+    """Slope times the length of the third."""
+    noise_sd: float
+    sd: float
+    is_still: bool
+    since: float
+    until: float
+    range: float
+    """Of the whole curve: largest minus smallest value."""
+
+    def as_dict(self) -> dict[str, Any]:
+        return {
+            "n": self.n,
+            "stretch": self.stretch,
+            "window": self.tested.points,
+            "p": self.tested.p,
+            "p_method": self.tested.method,
+            "tau": self.tested.tau,
+            "slope": self.tested.slope,
+            "change": self.change,
+            "noise_sd": self.noise_sd,
+            "sd": self.sd,
+            "since": self.since if self.is_still else None,
+            "share_of_range": abs(self.change) / self.range if self.range else None,
+        }
+
+    def __str__(self) -> str:
+        moved = (
+            f"by {number(self.change)} over its last {counted(self.tested.points, 'point')}, sd "
+            f"{number(self.sd)} (noise sd {number(self.noise_sd)}, p = {number(self.tested.p)})"
+        )
+        if self.is_still:
+            since = place(self.since, self.x_name)
+            return f"{self.key} has stood still since {since}: it moved {moved}"
+        return f"{self.key} moves: {moved}"
+
+
+def plateau(seen: Seen) -> Finding:
+    """Say whether the evaluation loss or the training loss has stopped moving."""
+    keys = {role: key for role in _ROLES if (key := seen.key(role)) is not None}
+    if not keys:
+        return Finding.unknown(NAME, seen.missing("eval_loss"))
+    looked = {role: _look(seen, key) for role, key in keys.items()}
+    sentence = "; ".join(str(found) for found in looked.values())
+    told = {role: found for role, found in looked.items() if isinstance(found, _Still)}
+    if not told:
+        return Finding.unknown(NAME, sentence, keys=tuple(keys.values()))
+    return _told(told, sentence if seen.facts.is_over else f"So far: {sentence}")
+
+
+def _told(told: Mapping[str, _Still], sentence: str) -> Finding:
+    still = [role for role, found in told.items() if found.is_still]
+    finding = Finding.absent(
+        NAME,
+        sentence,
+        keys=tuple(found.key for found in told.values()),
+        numbers={role: found.as_dict() for role, found in told.items()},
+    )
+    if not still:
+        return finding
+    first = told[still[0]]
+    return finding.with_(
+        status="found",
+        label="both" if len(still) == len(_ROLES) else still[0],
+        steps=(first.since, first.until),
+        x_name=first.x_name,
+        next_step=_NEXT,
+    )
+
+
+def _look(seen: Seen, key: str) -> _Still | str:
+    """Look at one curve; a text says why it cannot be told."""
+    whole = seen.curve(key)
+    curve, stretch = _averaged(whole)
+    size, least = len(curve) // 3, int(seen.thresholds[LEAST_WINDOW.name])
+    if size < least:
+        return f"{key}: too few values ({len(whole):,}, and at least {3 * least} are needed)"
+    window = curve.at(slice(-size, None))
+    tested, noise = trend(window, "either"), feature_of(window, "noise_sd").value
+    with np.errstate(over="ignore", invalid="ignore"):
+        change = (tested.slope or 0.0) * float(window.x[-1] - window.x[0])
+        sd, spread = float(np.std(window.values, ddof=1)), float(np.ptp(curve.values))
+    if noise is None or tested.slope is None or not np.isfinite([change, sd, spread]).all():
+        return f"{key}: the values are too large to compute with"
+    bound = seen.thresholds[NOISE_SDS.name] * noise + ROUNDING * float(np.abs(window.values).max())
+    return _Still(
+        key=key,
+        x_name=seen.x_name(key),
+        n=len(whole),
+        stretch=stretch,
+        tested=tested,
+        change=change,
+        noise_sd=noise,
+        sd=sd,
+        is_still=tested.p >= seen.thresholds[ALPHA.name] and max(abs(change), sd) <= bound,
+        since=_since(curve, window, noise),
+        until=float(window.x[-1]),
+        range=spread,
+    )
+
+
+def _averaged(curve: Curve) -> tuple[Curve, int]:
+    """Return at most `MOST_STRETCHES` means of equally many points, the last one at the end."""
+    size = max(1, math.ceil(len(curve) / MOST_STRETCHES))
+    kept = slice(len(curve) % size, None)
+    parts = curve.values[kept].reshape(-1, size) / size  # divided first: sums may overflow
+    return replace(curve, x=curve.x[kept][size - 1 :: size], values=parts.sum(axis=1)), size
+
+
+def _since(curve: Curve, window: Curve, noise: float) -> float:
+    """Return the first x from which the curve has stayed where its last third stands."""
+    before = curve.values[: -len(window)]
+    away = np.flatnonzero(np.abs(before - np.median(window.values)) > STAYED_SDS * noise)
+    return float(curve.x[away[-1] + 1] if len(away) else curve.x[0])
+
+
+RULES: tuple[Rule, ...] = (
+    Rule(
+        name=NAME,
+        version=1,
+        section="findings.md",
+        meaning="Whether the evaluation loss or the training loss has stopped moving, and since "
+        "when.",
+        watch=each_time(plateau),
+        thresholds=(ALPHA, NOISE_SDS, LEAST_WINDOW),
+        labels={
+            "eval_loss": "The evaluation loss has stopped moving.",
+            "train_loss": "The training loss has stopped moving.",
+            "both": "Both have.",
+        },
+        roles=_ROLES,
+        source="ours, of METHOD 9.2 and 9.3 (Kendall, Theil and Sen, noise sd); von Neumann, "
+        "Annals of Mathematical Statistics 12 (1941) 367 (sd beside noise sd)",
+        is_heuristic=True,
+    ),
+)
