@@ -8,7 +8,10 @@ import importlib
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
+
+import numpy as np
 
 from paribus_service.errors import StartRefused
 from paribus_service.settings import Settings
@@ -20,6 +23,9 @@ from paribus_sweeps.analysis.roles import checked
 from paribus_sweeps.errors import SweepError
 
 log = logging.getLogger(__name__)
+
+_QUIET = partial(np.errstate, over="ignore", invalid="ignore", divide="ignore")
+"""Values near the largest float may leave it, and a rule says what it makes of that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +128,8 @@ def _refuse_double(rules: Sequence[Rule | ComparisonRule]) -> None:
 def ask(rule: Rule, watch: Watch, seen: Seen) -> Finding:
     """What a rule says; one that fails says that it failed, and costs no other."""
     try:
-        return watch.tell(seen)
+        with _QUIET():
+            return watch.tell(seen)
     except Exception as error:
         log.exception("the rule %s failed on run %s", rule.name, seen.facts.run)
         return _failed(rule, error)
@@ -131,7 +138,8 @@ def ask(rule: Rule, watch: Watch, seen: Seen) -> Finding:
 def compare(rule: ComparisonRule, runs: Sequence[Seen]) -> list[Finding]:
     """What a rule says of several runs; the same promise."""
     try:
-        return list(rule.compare(runs))
+        with _QUIET():
+            return list(rule.compare(runs))
     except Exception as error:
         log.exception("the rule %s failed on %d runs", rule.name, len(runs))
         return [_failed(rule, error)]

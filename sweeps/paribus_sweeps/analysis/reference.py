@@ -8,9 +8,11 @@ to the last request above it, a JSON block. So an example cannot say what the co
 
 from __future__ import annotations
 
+import inspect
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from types import ModuleType
 from typing import Any
 
 from paribus_sweeps.analysis.answers import KINDS, Asked, answer
@@ -22,7 +24,7 @@ from paribus_sweeps.analysis.execution_keys import (
 )
 from paribus_sweeps.analysis.findings.plain_runs import answer_curves
 from paribus_sweeps.analysis.findings.rule import ComparisonRule, Rule
-from paribus_sweeps.analysis.findings.rules import COMPARISONS, RULES
+from paribus_sweeps.analysis.findings.rules import ABOUT_COMPARISONS, ABOUT_RUNS
 from paribus_sweeps.analysis.plain_tables import STATES, read_table
 from paribus_sweeps.analysis.report import document_of
 from paribus_sweeps.analysis.responses import FEATURE_TABLE
@@ -162,19 +164,29 @@ def _curves(request: Mapping[str, Any], words: Sequence[str]) -> str:
 
 
 def _rules(request: Mapping[str, Any], words: Sequence[str]) -> str:
-    """A part for each rule: what it says, reads and compares with."""
-    rules: list[Rule | ComparisonRule] = [*RULES, *COMPARISONS]
-    return "\n".join(line for rule in rules for line in _rule(rule))
+    """A part for each module of rules: how they decide, and what each reads and compares with."""
+    modules = (*ABOUT_RUNS, *ABOUT_COMPARISONS)
+    return "\n".join(line for module in modules for line in _module(module))
+
+
+def _module(module: ModuleType) -> Iterator[str]:
+    """The definition that a module opens with, behind the names of its rules."""
+    rules: list[Rule | ComparisonRule] = [
+        *getattr(module, "RULES", ()),
+        *getattr(module, "COMPARISONS", ()),
+    ]
+    yield f"### {', '.join(rule.name for rule in rules)}\n"
+    yield f"{inspect.cleandoc(module.__doc__ or '')}\n"
+    for rule in rules:
+        yield from _rule(rule)
 
 
 def _rule(rule: Rule | ComparisonRule) -> Iterator[str]:
     about = "of one run" if isinstance(rule, Rule) else "of runs beside one another"
     thumb = "; a rule of thumb, and no test" if rule.is_heuristic else ""
-    yield f"### {rule.name}\n"
-    yield f"{rule.meaning}\n"
-    yield f"Version {rule.version}, {about}; defined in {rule.section}{thumb}.\n"
-    if rule.source:
-        yield f"Source: {rule.source}\n"
+    where = "here" if rule.section == "findings.md" else f"in {rule.section}"
+    yield f"**{rule.name}**: {rule.meaning}\n"
+    yield f"Version {rule.version}, {about}; defined {where}{thumb}.\n"
     reads = [*rule.roles, *rule.keys]
     if reads:
         yield f"Reads {', '.join(f'`{name}`' for name in reads)}.\n"

@@ -176,9 +176,11 @@ class TestOfASweep:
         names.append(lab.run_trial(agent))
 
         found = get(api, f"/sweeps/{sweep}/findings")
+        only = get(api, f"/sweeps/{sweep}/findings", rule="beside")
 
         assert {run["wandb_id"] for run in found["runs"]} == set(names)
-        [beside] = found["comparisons"]
+        [beside] = only["comparisons"]
+        assert beside in found["comparisons"]
         assert "'lr': '0.1'" in beside["sentence"]
         assert set(beside["runs"]) == {run["id"] for run in found["runs"]}
 

@@ -22,7 +22,7 @@ import numpy as np
 from paribus_sweeps.analysis.curves import FloatArray
 from paribus_sweeps.analysis.findings.finding import Finding
 from paribus_sweeps.analysis.findings.recorded_settings import number_setting
-from paribus_sweeps.analysis.findings.rule import Seen
+from paribus_sweeps.analysis.findings.rule import Rule, Seen, each_time
 from paribus_sweeps.analysis.findings.thresholds import Threshold
 from paribus_sweeps.analysis.histories import IntArray
 from paribus_sweeps.analysis.throughput import BATCH_SECONDS, LONGEST_TO_MEDIAN
@@ -44,10 +44,9 @@ FORWARD_SECONDS = Threshold(
     600.0,
     "Ours: longer than a checkpoint or a look at 25,000 reviews takes on one GPU.",
 )
-CLOCK_THRESHOLDS = (BACK_SECONDS, APART_SECONDS, FORWARD_SECONDS)
 
 
-def clock_jumped(seen: Seen) -> Finding:
+def _clock_jumped(seen: Seen) -> Finding:
     """Say where the clocks of a run jump."""
     rule = "clock_jumped"
     held = tuple(key for key in (RUNTIME, TIMESTAMP) if len(seen.history[key]) > 1)
@@ -154,3 +153,24 @@ def _found(seen: Seen, label: str, said: str, rows: IntArray, **numbers: Any) ->
         next_step="Read nothing off relative or wall time across these rows; rates leave such "
         "intervals out (METHOD 9.6).",
     )
+
+
+RULES: tuple[Rule, ...] = (
+    Rule(
+        "clock_jumped",
+        1,
+        "findings.md",
+        "A clock goes back, jumps ahead, or the two move apart.",
+        each_time(_clock_jumped),
+        (BACK_SECONDS, APART_SECONDS, FORWARD_SECONDS),
+        labels={
+            "back": "A clock goes back.",
+            "apart": "_timestamp and _runtime move apart.",
+            "forward": "A step took far longer than steps of this run do.",
+        },
+        roles=("global_step", "eval_seconds"),
+        keys=("_runtime", "_timestamp", "attempts"),
+        source="ours, of METHOD 9.6 (five times the median of seconds per step)",
+        is_heuristic=True,
+    ),
+)

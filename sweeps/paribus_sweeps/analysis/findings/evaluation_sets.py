@@ -180,5 +180,4 @@ EVALUATION_SETS_DIFFER = ComparisonRule(
     source="DESIGN 1, row 9: 4:1 also changes the test set.",
 )
 
-RULES = ()
 COMPARISONS = (EVALUATION_SETS_DIFFER,)

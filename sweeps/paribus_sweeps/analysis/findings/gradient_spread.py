@@ -258,5 +258,4 @@ GRADIENT_SPREAD = ComparisonRule(
     roles=("grad_norm", "train_loss"),
 )
 
-RULES = ()
 COMPARISONS = (GRADIENT_SPREAD,)

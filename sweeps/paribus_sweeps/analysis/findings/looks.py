@@ -374,5 +374,4 @@ LOOKED_TOO_COARSELY = ComparisonRule(
     roles=("eval_loss",),
 )
 
-RULES = ()
 COMPARISONS = (LOOKED_TOO_COARSELY,)

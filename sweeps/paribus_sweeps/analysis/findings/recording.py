@@ -21,8 +21,6 @@ from typing import Any
 import numpy as np
 
 from paribus_sweeps.analysis.curves import FloatArray
-from paribus_sweeps.analysis.findings import recorded_steps
-from paribus_sweeps.analysis.findings.clocks import CLOCK_THRESHOLDS, clock_jumped
 from paribus_sweeps.analysis.findings.finding import Finding
 from paribus_sweeps.analysis.findings.recorded_settings import (
     number_setting,
@@ -246,24 +244,6 @@ RULES: tuple[Rule, ...] = (
         },
         roles=("global_step",),
         keys=("_step", "attempts"),
-    ),
-    *recorded_steps.RULES,
-    Rule(
-        "clock_jumped",
-        1,
-        _SECTION,
-        "A clock goes back, jumps ahead, or the two move apart.",
-        each_time(clock_jumped),
-        CLOCK_THRESHOLDS,
-        labels={
-            "back": "A clock goes back.",
-            "apart": "_timestamp and _runtime move apart.",
-            "forward": "A step took far longer than steps of this run do.",
-        },
-        roles=("global_step", "eval_seconds"),
-        keys=("_runtime", "_timestamp", "attempts"),
-        source="ours, of METHOD 9.6 (five times the median of seconds per step)",
-        is_heuristic=True,
     ),
     Rule(
         "mixed_types",

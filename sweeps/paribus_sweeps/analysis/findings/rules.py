@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
+from types import ModuleType
 
 from paribus_sweeps.analysis.findings import (
     accuracies_within_noise,
     chance,
+    clocks,
     coarsest_cadence,
     evaluation_sets,
     evaluation_size,
@@ -20,6 +22,7 @@ from paribus_sweeps.analysis.findings import (
     non_finite,
     overfitting,
     plateau,
+    recorded_steps,
     recording,
     schedules,
     seed_noise,
@@ -29,25 +32,34 @@ from paribus_sweeps.analysis.findings import (
 from paribus_sweeps.analysis.findings.rule import ComparisonRule, Rule
 from paribus_sweeps.analysis.findings.thresholds import Threshold
 
-RULES: tuple[Rule, ...] = (
-    *non_finite.RULES,
-    *overfitting.RULES,
-    *chance.RULES,
-    *plateau.RULES,
-    *gradients.RULES,
-    *schedules.RULES,
-    *settings_in_effect.RULES,
-    *recording.RULES,
-    *evaluation_size.RULES,
-    *coarsest_cadence.RULES,
+ABOUT_RUNS: tuple[ModuleType, ...] = (
+    non_finite,
+    overfitting,
+    chance,
+    plateau,
+    gradients,
+    schedules,
+    settings_in_effect,
+    recording,
+    recorded_steps,
+    clocks,
+    evaluation_size,
+    coarsest_cadence,
 )
-COMPARISONS: tuple[ComparisonRule, ...] = (
-    *looks.COMPARISONS,
-    *gradient_spread.COMPARISONS,
-    *unequal_steps.COMPARISONS,
-    *seed_noise.COMPARISONS,
-    *evaluation_sets.COMPARISONS,
-    *accuracies_within_noise.COMPARISONS,
+"""Modules with rules about one run; each opens with the definition of its rules."""
+ABOUT_COMPARISONS: tuple[ModuleType, ...] = (
+    looks,
+    gradient_spread,
+    unequal_steps,
+    seed_noise,
+    evaluation_sets,
+    accuracies_within_noise,
+)
+"""And those about several runs."""
+
+RULES: tuple[Rule, ...] = tuple(rule for module in ABOUT_RUNS for rule in module.RULES)
+COMPARISONS: tuple[ComparisonRule, ...] = tuple(
+    rule for module in ABOUT_COMPARISONS for rule in module.COMPARISONS
 )
 
 

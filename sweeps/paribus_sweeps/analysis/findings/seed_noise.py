@@ -171,5 +171,4 @@ SEED_NOISE = ComparisonRule(
     source="Box, Hunter & Hunter, 2nd ed., chapter 3: t of two means, pooled variance.",
 )
 
-RULES = ()
 COMPARISONS = (SEED_NOISE,)

@@ -150,5 +150,4 @@ UNEQUAL_STEPS = ComparisonRule(
     is_heuristic=True,
 )
 
-RULES = ()
 COMPARISONS = (UNEQUAL_STEPS,)

@@ -7,11 +7,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from paribus_sweeps.analysis.findings import clocks, recorded_steps, recording
 from paribus_sweeps.analysis.findings.finding import Finding
-from paribus_sweeps.analysis.findings.recording import RULES
 from tests.sweeps.analysis.findings.one_run import HEALTHY, STEP, column, seen, told
 
 LOSS, LOOK = "train/loss", "eval/loss"
+
+RULES = (*recording.RULES, *recorded_steps.RULES, *clocks.RULES)
 
 
 def tell(name: str, rows: list[dict[str, Any]], *args: Any, **more: Any) -> Finding:

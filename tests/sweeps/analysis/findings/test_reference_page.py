@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from types import ModuleType
 
 import pytest
 
@@ -27,8 +28,8 @@ class TestLists:
     def test_every_rule_has_a_part_with_its_thresholds(self) -> None:
         text = part("rules")
 
-        headings = re.findall(r"^### (.+)$", text, re.MULTILINE)
-        assert headings == [rule.name for rule in (*RULES, *COMPARISONS)]
+        named = re.findall(r"^\*\*(\w+)\*\*: ", text, re.MULTILINE)
+        assert named == [rule.name for rule in (*RULES, *COMPARISONS)]
         for threshold in declared([*RULES, *COMPARISONS]):
             assert f"| `{threshold.name}` | {threshold.default:g} |" in text
 
@@ -50,25 +51,27 @@ class TestARulesPart:
         full = ComparisonRule(
             name="full",
             version=1,
-            section="findings",
+            section="findings.md",
             meaning="It is full.",
             compare=lambda _: (),
             thresholds=(Threshold("full.most", 5, "five"),),
             labels={"one": "the first"},
             roles=("train_loss",),
-            source="A paper.",
             is_heuristic=True,
         )
-        monkeypatch.setattr("paribus_sweeps.analysis.reference.RULES", (rule,))
-        monkeypatch.setattr("paribus_sweeps.analysis.reference.COMPARISONS", (full,))
+        runs, beside = ModuleType("runs", "How it decides."), ModuleType("beside")
+        vars(runs)["RULES"] = (rule,)
+        vars(beside)["COMPARISONS"] = (full,)
+        monkeypatch.setattr("paribus_sweeps.analysis.reference.ABOUT_RUNS", (runs,))
+        monkeypatch.setattr("paribus_sweeps.analysis.reference.ABOUT_COMPARISONS", (beside,))
 
         text = part("rules")
 
         plain, other = text.split("### full\n")
         assert "Reads" not in plain
         assert "|" not in plain
-        assert "Version 1, of runs beside one another; defined in findings; a rule" in other
-        assert "Source: A paper." in other
+        assert "How it decides." in plain
+        assert "Version 1, of runs beside one another; defined here; a rule" in other
         assert "Reads `train_loss`." in other
         assert "| `one` | the first |" in other
         assert "| `full.most` | 5 | five |" in other
