@@ -464,7 +464,7 @@ class TestSweepErrors:
             ("method: [", "YAML"),
             (GRID.replace("values", "valeus"), "values"),
             (GRID.replace("[1, 2]", "[]"), "lr"),
-            (f"{GRID}early_terminate: {{type: hyperband, min_iter: 3}}\n", "early_terminate"),
+            (f"{GRID}scheduler: {{engine: optuna}}\n", "scheduler"),
         ],
         ids=["torn", "misspelt", "empty", "not offered"],
     )

@@ -26,7 +26,7 @@ from paribus_service.orchestration.questions import (
     question_of,
 )
 from paribus_service.orchestration.reports import factors_of_sweep
-from paribus_service.store import evidence
+from paribus_service.store import early_stops, evidence
 from paribus_service.store import runs as run_store
 from paribus_service.store.evidence import ConfigKey, RunRow, Scalar, TrialRow
 from paribus_service.store.tables import Sweep
@@ -79,7 +79,12 @@ def case_of_sweep(
         numeric=plan.numeric,
         forbid=plan.forbid,
         held={key: value for key, value in plan.held.items() if key not in beside.lurking},
-        notices=(*runs.notices, *beside.notices, *named_twice(blocks, plan.factors)),
+        notices=(
+            *runs.notices,
+            *_stopped_early(plan.stopped_early, len(trials)),
+            *beside.notices,
+            *named_twice(blocks, plan.factors),
+        ),
     )
     return case, {"sweep_id": sweep.id, "state": sweep.state}
 
@@ -129,10 +134,14 @@ class _Plan:
     sweep: Sweep
     spec: SweepSpec
     factors: tuple[Factor, ...]
+    stopped_early: int
+    """Trials whose run was stopped by what it had logged (`early_terminate`)."""
 
     @classmethod
     def of(cls, session: Session, sweep: Sweep) -> "_Plan":
-        return cls(sweep, spec_of(session, sweep), factors_of_sweep(sweep))
+        spec = spec_of(session, sweep)
+        stopped = early_stops.stopped_trials(session, sweep.id) if spec.early_terminate else 0
+        return cls(sweep, spec, factors_of_sweep(sweep), stopped)
 
     @property
     def forbid(self) -> tuple[Mapping[str, frozenset[str]], ...]:
@@ -185,6 +194,7 @@ class _Plan:
             [factor.name for factor in self.factors],
             smallest_effect=inquiry.smallest_effect or self._smallest_effect(found),
             sampler="random" if is_search else None,
+            stopped_early=self.stopped_early,
             has_plan=not is_search,
             hours_per_run=runs.hours_per_run,
             experiment=self.sweep.id,
@@ -255,6 +265,16 @@ def _beside(session: Session, subject: Subject, plan: _Plan, runs: Measurements)
         keys=tuple(key.key for key in keys),
         notices=(*_not_held(plan, plain), *too_many(plain)),
     )
+
+
+def _stopped_early(stopped: int, trials: int) -> Iterator[str]:
+    """Say what early stopping took out of the plan (METHOD 10)."""
+    if stopped:
+        yield (
+            f"{stopped} of {trials} trials were stopped early by what their runs had logged: they "
+            "have no result, and are missing not at random. What is told is an association, of "
+            "the runs that were let through."
+        )
 
 
 def _differs(key: ConfigKey, runs: int) -> bool:

@@ -4,6 +4,8 @@ Promises:
 - A service that was down or could not store (a full disk), or a clock that jumped, ends nothing:
   whoever may have been silent because of us gets the whole time again from then on.
 - A lease lives as long as the agent lists the run or the run itself reports (DESIGN 5, rule 4).
+
+It also gives early stopping its turn (`orchestration.early_stopping`).
 """
 
 import logging
@@ -11,6 +13,8 @@ import threading
 import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from importlib import import_module
+from typing import Any
 
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
@@ -19,6 +23,7 @@ from paribus_service.clock import Clock
 from paribus_service.errors import ServiceError
 from paribus_service.orchestration import scheduler, trials
 from paribus_service.settings import Settings
+from paribus_service.store import early_stops
 from paribus_service.store import keys as key_store
 from paribus_service.store import runs as run_store
 from paribus_service.store import sweeps as sweep_store
@@ -57,6 +62,7 @@ class Watchdog:
         self._settings = settings
         self._clock = clock
         self._baseline = clock.now()
+        self._early_stopping: Any = None  # once a sweep asks for it
         self._last: tuple[datetime, float] | None = None
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="watchdog", daemon=True)
@@ -100,6 +106,17 @@ class Watchdog:
             kept = timedelta(hours=self._settings.idempotency_hours)
             key_store.forget_answers(session, before=now - kept)
         self._looked = True
+        self._stop_early(now)
+
+    def _stop_early(self, now: datetime) -> None:
+        """Stop bad runs of sweeps that ask for it; numpy comes with the first, and not before."""
+        if self._early_stopping is None:
+            with session_scope(self._engine, reads_only=True) as session:
+                if not early_stops.is_any_followed(session):
+                    return
+            module = import_module("paribus_service.orchestration.early_stopping")
+            self._early_stopping = module.EarlyStopping(self._engine)
+        self._early_stopping.look(now=now)
 
     def _could_not_store(self) -> bool:
         """Since the last look, someone's report was refused, or that look itself was."""

@@ -244,14 +244,14 @@ def importance_answer(asked: Asked) -> dict[str, Any]:
 
 def report_answer(asked: Asked) -> dict[str, Any]:
     """All of it as one value."""
-    has_sampler, has_goal = asked.question.sampler is not None, asked.question.goal is not None
+    associates, has_goal = asked.question.is_of_association, asked.question.goal is not None
     return {
         **contrasts_answer(asked),
         **effects_answer(asked),
         **confounding_answer(asked),
         **follow_ups_answer(asked),
         **power_answer(asked),
-        **(importance_answer(asked) if has_sampler else {"importance": None}),
+        **(importance_answer(asked) if associates else {"importance": None}),
         "best": best_kind(asked) if has_goal else None,
         "responses": [row.as_dict() for row in asked.responses],
         "notes": list(asked.judged.notes),

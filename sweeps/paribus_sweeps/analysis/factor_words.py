@@ -57,6 +57,8 @@ class FactorWords:
             words.append(lead.disagreement or why_not or _what_next(lead, outlook))
         if self.question.sampler:
             words.append("An association: the sampler chose the values, and no design did.")
+        if self.question.stopped_early:
+            words.append(_missing(self.question.stopped_early))
         return " ".join([*words, *cautions])
 
     def _measured(self, lead: Comparison, factor: Column) -> str:
@@ -84,6 +86,11 @@ class FactorWords:
         return (
             f"{what}{size} ({percent} interval {number(low)} to {number(high)}, {_basis(lead)})."
         )
+
+
+def _missing(stopped: int) -> str:
+    runs = f"{counted(stopped, 'run')} {'was' if stopped == 1 else 'were'}"
+    return f"An association: {runs} stopped early by what was logged: missing not at random."
 
 
 def _unclear(found: Comparison) -> tuple[bool, bool, float]:

@@ -54,6 +54,7 @@ _CHOSEN = {
         "The sampler chose later settings by earlier results: runs gather near good values, and "
         "an average over them is selected."
     ),
+    "design": "A design chose the settings, and early stopping which of them came to their end.",
     "people": (
         "Neither a design nor a sampler chose the settings: what was changed together, or over "
         "the weeks, shares the credit."
@@ -143,7 +144,7 @@ def importance(
         CannotTransform: The response does not lie where the question's transform is defined.
         TooLarge: The model has too many columns.
     """
-    if question.sampler is None and question.has_plan:
+    if question.has_plan and not question.is_of_association:
         return Importance(None, (), (), DESIGNED, refits=refits, label=None)
     scale, notes = scale_of(table, question)
     rows = transformed(table.without(question.waived), scale)
@@ -173,7 +174,7 @@ class _Look:
         why_not = self._why_nothing()
         if why_not is not None:
             return self._silent(None, why_not)
-        if self.question.sampler != "random":
+        if self.question.sampler != "random" or self.question.stopped_early:
             return self._forest([])
         why_no_shares = why_not_shares(self.gate)
         if why_no_shares is None:
@@ -201,7 +202,11 @@ class _Look:
         return Importance(method, tuple(nothing), reasons, why, oob_r2, self.refits)
 
     def _reasons(self) -> list[str]:
-        reasons = [_CHOSEN[self.question.sampler or "people"]]
+        unsampled = "design" if self.question.has_plan else "people"
+        reasons = [_CHOSEN[self.question.sampler or unsampled]]
+        if self.question.stopped_early:
+            runs = counted(self.question.stopped_early, "run")
+            reasons.append(f"{runs} stopped early by what was logged: missing not at random.")
         if self.lost:
             states = ", ".join(f"{count} {state}" for state, count in sorted(self.lost.items()))
             reasons.append(

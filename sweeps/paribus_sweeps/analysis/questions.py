@@ -51,6 +51,8 @@ class Question:
     """Blocks that partners of a pair may differ in."""
     sampler: Sampler | None = None
     """What chose the settings, where no design did: answers are associations then."""
+    stopped_early: int = 0
+    """Runs that were stopped by what they had logged: answers are associations then too."""
     has_plan: bool = True
     """The table's rows without a value were planned: what is missing can be named."""
     hours_per_run: float | None = None
@@ -64,6 +66,11 @@ class Question:
     """Quantile bins of continuous factors, for best runs; None for none."""
     allow_crashed: bool = False
     """Propose settings again that failed in every attempt."""
+
+    @property
+    def is_of_association(self) -> bool:
+        """A sampler chose what ran, or the runs' own values which of them ended (METHOD 10)."""
+        return self.sampler is not None or self.stopped_early > 0
 
     def seed(self, table: Table) -> str:
         """Return the text that random draws are made from."""

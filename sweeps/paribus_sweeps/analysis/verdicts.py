@@ -286,7 +286,7 @@ class _Judging:
             comparisons=tuple(found),
             confounded_with=(),
             outlook=None,
-            label="association" if self.question.sampler else None,
+            label="association" if self.question.is_of_association else None,
             family_size=size,
         )
         if told is None:

@@ -1,6 +1,7 @@
 """A sweep's config, read and checked; see `sweep_spec` for where to start."""
 
 from paribus_sweeps.spec.designs import Design
+from paribus_sweeps.spec.early_terminate import EarlyTerminate
 from paribus_sweeps.spec.intake import Program, Programs, Taken, no_programs
 from paribus_sweeps.spec.parameters import Parameter
 from paribus_sweeps.spec.sweep_spec import MAX_TRIALS, Metric, Retry, SweepSpec, module_command
@@ -9,6 +10,7 @@ from paribus_sweeps.spec.text import read_config
 __all__ = [
     "MAX_TRIALS",
     "Design",
+    "EarlyTerminate",
     "Metric",
     "Parameter",
     "Program",

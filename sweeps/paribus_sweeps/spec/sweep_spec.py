@@ -17,6 +17,7 @@ from typing import Any
 
 from paribus_sweeps.errors import Problem, did_you_mean, refusal
 from paribus_sweeps.spec.designs import Design, labelled, read_design
+from paribus_sweeps.spec.early_terminate import EarlyTerminate, read_early_terminate
 from paribus_sweeps.spec.intake import Intake, Program, Programs, no_programs
 from paribus_sweeps.spec.parameters import IN_GRIDS, Parameter, read_parameters
 from paribus_sweeps.spec.reading import Keys, is_integer, shown
@@ -38,13 +39,13 @@ _TAKEN = (
     "metric",
     "parameters",
     "run_cap",
+    "early_terminate",
     "design",
     "retry",
 )
 # key → what to do instead
 _NOT_OFFERED = {
     "metrics": "several objectives; name one as metric",
-    "early_terminate": "stopping runs early (hyperband)",
     "scheduler": "a search that runs in the client",
     "job": "W&B Launch; run `wandb agent` on the hosts",
     "image_uri": "W&B Launch; run `wandb agent` on the hosts",
@@ -121,6 +122,8 @@ class SweepSpec:
     """None where the agent's own default holds."""
     metric: Metric | None = None
     run_cap: int | None = None
+    early_terminate: EarlyTerminate | None = None
+    """Which runs are stopped before their end; None: none."""
     retry: Retry = Retry()
     program_schema: Program | None = None
     """The program's schema, where one is known: its `check` holds for every trial."""
@@ -154,6 +157,10 @@ class SweepSpec:
         program = keys.text("program")
         intake = Intake(programs(program) if program else None, problems)
         fields = _read_search(keys, intake) | _read_words(keys) | _read_command(keys, program)
+        metric = config.get("metric")
+        fields["early_terminate"] = read_early_terminate(
+            keys, metric if isinstance(metric, Mapping) else None, intake
+        )
         _check_varying(fields, intake)
         if problems:
             raise refusal(problems)

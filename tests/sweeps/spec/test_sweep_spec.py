@@ -85,7 +85,6 @@ class TestNotOffered:
         [
             {"method": "bayes"},
             {"method": "custom"},
-            {"early_terminate": {"type": "hyperband", "min_iter": 3}},
             {"metrics": [{"name": "a"}, {"name": "b"}]},
             {"scheduler": {"engine": "optuna"}},
             {"controller": {"type": "local"}},
