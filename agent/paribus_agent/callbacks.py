@@ -141,7 +141,7 @@ class Recorder(TrainerCallback):
         logs: Mapping[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
-        """Add the log's own row: means since the last log, and speed without looks and saves."""
+        """Add the log's own row: means since the last log, speed, and where time went till now."""
         if logs is None or "loss" not in logs:
             return  # an evaluation's or the final summary's logs, which come another way
         self._read_device()
@@ -150,7 +150,7 @@ class Recorder(TrainerCallback):
             "train/grad_norm": self._last_grad_norm,
             "train/learning_rate": self._learning_rate,
         }
-        row |= self._rates(state.global_step)
+        row |= self._rates(state.global_step) | self._apart_from_training()
         self.totals.window_loss, self.totals.window_steps = 0.0, 0
         self.history.add(state.global_step, row)
         self._set_mark(state.global_step)
@@ -263,6 +263,14 @@ class Recorder(TrainerCallback):
             "train/examples_per_second": (self.totals.examples - mark.examples) / seconds,
             "train/tokens_per_second": (self.totals.tokens - mark.tokens) / seconds,
         }
+
+    def _apart_from_training(self) -> dict[str, float]:
+        """Return what looks and checkpoints took until now: a run that is cut off has no summary.
+
+        The step's own look and checkpoint come after its log, and stand in the next one.
+        """
+        apart = ("evaluation", "checkpoint")
+        return {f"time/{what}_seconds": self.totals.seconds[what] for what in apart}
 
     def _set_mark(self, step: int) -> None:
         self.totals.seconds["training"] += self._busy_since_mark()

@@ -326,6 +326,41 @@ class Client:
         """Best run per factor; see `answer`."""
         return self.answer(sweep_id, "best", **question)
 
+    # figures
+
+    def figures(self) -> list[dict[str, Any]]:
+        """Which figures there are, each with its meaning and with what it takes."""
+        return list(self._walk("/figures", page_size=None))
+
+    def figure(
+        self,
+        name: str,
+        *,
+        sweep: str | None = None,
+        project: str | None = None,
+        runs: Sequence[str] = (),
+        **options: Any,
+    ) -> dict[str, Any]:
+        """A figure as plain Plotly JSON, which `plotly.graph_objects.Figure` takes.
+
+            client.figure("effects", sweep=sweep_id, response="holdout/loss")
+            client.figure("overlay", runs=[one, other], keys="eval/loss", smoothing="ema:0.6")
+            client.figure("parallel-coordinates", project="lab/imdb", response="loss")
+
+        Args:
+            name: One of `figures`.
+            sweep: Whose: a sweep's id.
+            project: Whose: ENTITY/PROJECT.
+            runs: Whose: runs, by our own ids; or, of a sweep or a project, these alone.
+            options: What the figure takes: theme, width, response, factors, keys, x, ….
+
+        Raises:
+            ApiError: 404 where there is no such figure or subject; 422 with what it does not
+                take, or what is not there.
+        """
+        whose = {"sweep": sweep, "project": project, "run": runs or None}
+        return self._get(f"/figures/{_part(name)}", **_asked({**whose, **options}))
+
     # trials and runs
 
     def trials(self, sweep_id: str, *, state: Sequence[str] = ()) -> Iterator[dict[str, Any]]:
@@ -413,6 +448,38 @@ class Client:
         """What the rules say of a project's runs; see `findings`."""
         path = f"/projects/{_part(entity)}/{_part(project)}/findings"
         return self._get(path, **_plain_findings(asked))
+
+    def run_throughput(
+        self, run_id: str, *, roles: Mapping[str, str] | None = None
+    ) -> dict[str, Any]:
+        """How fast a run trained and looked, and where its time went; also one that was cut off.
+
+        Args:
+            run_id: Our own id.
+            roles: Which logged key is what: {"global_step": "it"}.
+        """
+        query = _plain_throughput({"roles": roles})
+        return self._get(f"/runs/{_part(run_id)}/throughput", **query)
+
+    def throughput(self, sweep_id: str, **asked: Any) -> dict[str, Any]:
+        """How fast a sweep's runs were by kind of GPU, and ratios over matched pairs.
+
+            client.throughput(sweep_id)["evaluation"]["ratios"][0]["sentence"]
+            client.throughput(sweep_id, ignore=["versions"])
+
+        Args:
+            sweep_id: The sweep; every attempt at its trials counts.
+            asked: `ignore` (a list), `level`, `roles` (a mapping), `page_size`, `page_token`.
+
+        Raises:
+            ApiError: 422 where a key or a role is not there.
+        """
+        return self._get(f"/sweeps/{_part(sweep_id)}/throughput", **_plain_throughput(asked))
+
+    def project_throughput(self, entity: str, project: str, **asked: Any) -> dict[str, Any]:
+        """How fast a project's runs were; see `throughput`."""
+        path = f"/projects/{_part(entity)}/{_part(project)}/throughput"
+        return self._get(path, **_plain_throughput(asked))
 
     def answer_curves(self, body: Mapping[str, Any]) -> dict[str, Any]:
         """What the rules say of runs that no service knows; nothing is stored.
@@ -509,6 +576,12 @@ def _plain_findings(asked: Mapping[str, Any]) -> dict[str, Any]:
     for plural, name in pairs.items():
         query[name] = [f"{key}:{value}" for key, value in (asked.get(plural) or {}).items()]
     return query
+
+
+def _plain_throughput(asked: Mapping[str, Any]) -> dict[str, Any]:
+    """The words of a question about speeds as a query writes them."""
+    roles = [f"{role}:{key}" for role, key in (asked.get("roles") or {}).items()]
+    return {**{name: value for name, value in asked.items() if name != "roles"}, "role": roles}
 
 
 def _text(url: str, answer: httpx.Response) -> str:

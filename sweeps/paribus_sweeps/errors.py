@@ -12,6 +12,8 @@ SweepError
 ├── UnknownRole            a caller names a role that no key can have; `role`, `known`
 ├── UnknownThreshold       there is no such threshold of a rule; `name`, `known`
 ├── InvalidThreshold       a threshold is out of its bounds; `name`, `value`
+├── UnknownKey             no run has logged a key as a number; `key`, `known`
+├── InvalidSeries          a request for curves cannot be read; `field`, `value`, `problem`
 ├── UnknownColumn          a frame has no such column; `name`, `known`
 ├── UnknownFactor          a question names a factor that the runs do not have; `name`, `known`
 ├── UnknownName            the same of a factor, a level or a block of new runs; `where`, `name`
@@ -172,6 +174,30 @@ class InvalidThreshold(SweepError):
         self.value = value
         self.low = low
         self.high = high
+
+
+class UnknownKey(SweepError):
+    """No run has logged this key as a number; `key`, `known`, `hint`."""
+
+    def __init__(self, key: str, known: Collection[str]) -> None:
+        near = get_close_matches(key, list(known), n=3)
+        shown = " or ".join(repr(name) for name in near)
+        first = sorted(known)[:10]
+        more = f" and {len(known) - len(first):,} more" if len(known) > len(first) else ""
+        self.hint = f"did you mean {shown}?" if near else f"there are {', '.join(first)}{more}"
+        super().__init__(f"none of these runs has logged {key!r} as a number; {self.hint}")
+        self.key = key
+        self.known = tuple(known)
+
+
+class InvalidSeries(SweepError):
+    """A request for curves cannot be read; `field` is what it says, `problem` what is wrong."""
+
+    def __init__(self, field: str, value: object, problem: str) -> None:
+        super().__init__(f"{field} {value!r}: {problem}")
+        self.field = field
+        self.value = value
+        self.problem = problem
 
 
 class UnknownColumn(SweepError):

@@ -95,6 +95,16 @@ class TestRows:
         assert seconds["checkpoint"] > 0
         assert rate == pytest.approx(10 / seconds["training"])
 
+    def test_what_looks_and_saves_took_is_logged_as_the_run_goes_on(self, fine: Trained) -> None:
+        """Each step looks and saves behind its log, so each log tells of one more."""
+        for what in ("evaluation", "checkpoint"):
+            told = [*fine.series(f"time/{what}_seconds").values()]
+
+            assert told[0] == 0
+            assert told == sorted(set(told))
+            assert len(told) == 10
+            assert told[-1] < fine.trainer.recorder.totals.seconds[what]
+
 
 class TestSelection:
     def test_the_hold_out_is_scored_on_the_last_steps_weights(self, tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from fastapi import Depends, Header, Query, Response
 from paribus_service.api.errors_declared import Responses, problems
 from paribus_service.api.etags import is_known
 from paribus_service.dependencies import BaseUrl, ServicesDep, SessionDep
+from paribus_service.errors import InvalidRequest
 from paribus_service.orchestration import answers
 from paribus_service.orchestration.answers import Answered
 from paribus_service.orchestration.inquiries import (
@@ -36,6 +37,25 @@ def listed(given: Sequence[str] | None) -> tuple[str, ...]:
     """Names that were given several times, with commas between, or both; each once."""
     parts = [part.strip() for text in given or () for part in text.split(",")]
     return tuple(dict.fromkeys(part for part in parts if part))
+
+
+def pairs_in(parameter: str, given: Sequence[str] | None) -> list[tuple[str, str]]:
+    """Each `NAME:VALUE` as (NAME, VALUE).
+
+    Args:
+        parameter: Of the query, for the refusal.
+        given: As it was written.
+
+    Raises:
+        InvalidRequest: One of them lacks its name, its colon or its value.
+    """
+    found = [text.partition(":") for text in given or ()]
+    for name, _, value in found:
+        if not name or not value:
+            raise InvalidRequest.one(
+                f"?{parameter}", f"{name!r} names nothing: expected {parameter.upper()}:VALUE"
+            )
+    return [(name, value) for name, _, value in found]
 
 
 def _inquiry(

@@ -1,11 +1,10 @@
 """What rules find in curves: of a run, of a sweep, of a project's runs."""
 
-from collections.abc import Sequence
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Header, Query, Response
 
-from paribus_service.api.asking import ANSWERS, listed, sent
+from paribus_service.api.asking import ANSWERS, listed, pairs_in, sent
 from paribus_service.api.bodies.findings import (
     CurvesOut,
     FindingsOut,
@@ -55,25 +54,10 @@ def _asked(
         statuses=tuple(dict.fromkeys(status or ())),
         rules=listed(rule),
         thresholds=tuple(
-            (name, _number(name, text)) for name, text in _pairs("threshold", threshold)
+            (name, _number(name, text)) for name, text in pairs_in("threshold", threshold)
         ),
-        roles=tuple(_pairs("role", role)),
+        roles=tuple(pairs_in("role", role)),
     )
-
-
-def _pairs(name: str, given: Sequence[str] | None) -> list[tuple[str, str]]:
-    """`A:B` as (A, B).
-
-    Raises:
-        InvalidRequest: One of them has no colon.
-    """
-    found = [text.partition(":") for text in given or ()]
-    for left, colon, right in found:
-        if not (left and colon and right):
-            raise InvalidRequest.one(
-                f"?{name}", f"{left!r} names nothing: expected {name.upper()}:VALUE"
-            )
-    return [(left, right) for left, _, right in found]
 
 
 def _number(name: str, text: str) -> float:
@@ -145,8 +129,8 @@ def show_findings(
     responses=ANSWERS,
 )
 def show_project_findings(
-    subject: RunsOfProject,
     _who: Reader,
+    subject: RunsOfProject,
     session: SessionDep,
     asking: AskingDep,
     if_none_match: IfNoneMatch = None,

@@ -5,13 +5,8 @@ from fastapi import APIRouter, Request, Response
 from paribus_service.api.links import API
 from paribus_service.errors import NotOfferedHere
 
-_QUESTIONS = ("throughput",)
 _GET = (
-    *(f"/sweeps/{{sweep_id}}/{question}" for question in _QUESTIONS),
-    *(f"/projects/{{entity}}/{{project}}/{question}" for question in _QUESTIONS),
     "/events",
-    "/figures",
-    "/figures/{path:path}",
     "/operations",
     "/operations/{operation_id}",
     "/webhooks",

@@ -129,11 +129,11 @@ RunsOfProject = Annotated[Subject, Depends(_runs_of_project)]
 
 
 def _of_project(kind: Kind) -> Callable[..., Response]:
-    def show(subject: RunsOfProject, _who: Reader, asking: AskingDep) -> Response:
+    def show(_who: Reader, subject: RunsOfProject, asking: AskingDep) -> Response:
         return asking.answer(subject, kind)
 
     def show_report(
-        subject: RunsOfProject, _who: Reader, asking: AskingDep, form: FormDep
+        _who: Reader, subject: RunsOfProject, asking: AskingDep, form: FormDep
     ) -> Response:
         return asking.answer(subject, kind, form=form)
 

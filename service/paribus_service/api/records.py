@@ -1,12 +1,12 @@
-"""What a run reported: its history, its console output, its files."""
+"""What a run reported beside its history: its console output, its files."""
 
-from typing import Annotated, Any
+from typing import Annotated
 from urllib.parse import quote
 
 from fastapi import APIRouter, Depends, Path, Query
 from fastapi.responses import FileResponse
 
-from paribus_service.api.bodies.base import JsonObject, Page
+from paribus_service.api.bodies.base import Page
 from paribus_service.api.bodies.runs import FileOut, LineOut
 from paribus_service.api.errors_declared import READS
 from paribus_service.api.links import API
@@ -15,7 +15,6 @@ from paribus_service.api.parameters import refuse_unknown_parameters
 from paribus_service.api.runs import RunId
 from paribus_service.dependencies import BaseUrl, Reader, ServicesDep, SessionDep
 from paribus_service.errors import NotFound
-from paribus_service.orchestration.recorder import parse_object
 from paribus_service.store import files as file_store
 from paribus_service.store import history
 from paribus_service.store import runs as run_store
@@ -26,51 +25,6 @@ router = APIRouter(tags=["runs"], dependencies=[Depends(refuse_unknown_parameter
 LinesPerPage = Annotated[
     int, Query(ge=1, le=10_000, description="How many lines one page looks through at most.")
 ]
-
-
-@router.get("/runs/{run_id}/history", operation_id="show_history", responses=READS)
-def show_history(
-    run_id: RunId,
-    _who: Reader,
-    session: SessionDep,
-    keys: Annotated[
-        str | None,
-        Query(
-            description="Only these keys, with commas between, of rows that have one of them; "
-            "`_step` always stands beside them."
-        ),
-    ] = None,
-    min_step: Annotated[int | None, Query(description="Rows with `_step` from here on.")] = None,
-    max_step: Annotated[int | None, Query(description="Rows with `_step` below this.")] = None,
-    page_size: LinesPerPage = 1000,
-    page_token: PageToken = None,
-) -> Page[JsonObject]:
-    """The rows that a run logged, as they came, in the order of its lines.
-
-    NaN and the infinities are the strings "NaN", "Infinity" and "-Infinity".
-    """
-    run = run_store.get_run(session, run_id)
-    first = decode(page_token, int)
-    found = history.history_steps(
-        session,
-        run,
-        min_step=min_step,
-        max_step=max_step,
-        first_line=first[0] + 1 if first else 0,
-        limit=page_size + 1,
-    )
-    rows, token = page_of(found, page_size, lambda row: (row[0],))
-    wanted = frozenset(key.strip() for key in keys.split(",")) if keys is not None else None
-    parsed = (_chosen(parse_object(text), wanted) for _, _, text in rows)
-    return Page(items=[row for row in parsed if row], next_page_token=token)
-
-
-def _chosen(row: dict[str, Any], wanted: frozenset[str] | None) -> dict[str, Any]:
-    if wanted is None:
-        return row
-    if wanted.isdisjoint(row):
-        return {}
-    return {key: value for key, value in row.items() if key in wanted or key == "_step"}
 
 
 @router.get("/runs/{run_id}/logs", operation_id="show_logs", responses=READS)

@@ -135,7 +135,7 @@ def _search_first(config: str, services: Services) -> None:
 def _preview(config: str, entity: str, project: str | None, services: ServicesDep) -> Response:
     """What registering would make; a reading session, so nothing waits for it."""
     with session_scope(services.engine, reads_only=True) as session:
-        plan = registry.plan(session, config, settings=services.settings)
+        plan = registry.plan(session, config, settings=services.settings, hours_by_host=True)
     registry.home_of(plan.spec, entity, project)
     return Response(PlanOut.of(plan).model_dump_json(), media_type="application/json")
 

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from paribus_service.cli import questions
+from paribus_service.cli import figure_options, questions
 from paribus_service.cli.questions import AsJson
 
 app = typer.Typer(
@@ -170,6 +170,7 @@ def status(
 
 
 questions.add_to(app)
+figure_options.add_to(app)
 
 
 @app.command()
@@ -205,6 +206,38 @@ def findings(
         everything=everything,
         as_json=as_json,
     )
+
+
+@app.command()
+def throughput(
+    target: Annotated[
+        str,
+        typer.Argument(
+            help="A sweep's id, a run's own id (run-…), or ENTITY/PROJECT for the runs that no "
+            "sweep made."
+        ),
+    ],
+    ignore: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Config keys, and classes of them (versions, cadence), that the runs of a pair "
+            "may differ in; with commas between them."
+        ),
+    ] = None,
+    role: Annotated[
+        list[str] | None,
+        typer.Option(help="Which logged key is what, for this answer: global_step:it."),
+    ] = None,
+    level: Annotated[
+        float | None, typer.Option(help="Confidence of intervals; 0.95 by default.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show how fast runs were by kind of GPU, and what looking cost them; cut-off runs count.
+
+    Exit code 1 where no run has a rate yet.
+    """
+    _module("speed_lists").show(target, ignore=ignore, role=role, level=level, as_json=as_json)
 
 
 @app.command()

@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from paribus_service.cli.progress import ended, in_words
+from paribus_sweeps.analysis.words import counted
 
 _PIPED_WIDTH = 200  # nobody's window: a table in a file is not cut at 80 columns
 Answer = Mapping[str, Any]
@@ -97,7 +98,26 @@ def _price(price: Any) -> list[str]:
     hours = price.get("hours")
     if hours is not None:
         parts.append(f"about {hours:.1f} hours")
-    return [f"Price: {', '.join(parts) or 'not known'}", *price.get("notes", ())]
+    hosts = [line for host in price.get("hosts", ()) for line in _on_host(host)]
+    return [f"Price: {', '.join(parts) or 'not known'}", *price.get("notes", ()), *hosts]
+
+
+def _on_host(host: Answer) -> list[str]:
+    """Hours of a plan on one kind of host, and what they rest on."""
+    return [f"  on {host['gpu_name']}: {_hours(host)}", *(f"    {n}" for n in host["notes"])]
+
+
+def _hours(host: Answer) -> str:
+    measured = f"measured in {counted(host['runs'], 'earlier run')}"
+    if host["hours"] is not None:
+        return (
+            f"about {host['hours']:.3g} h one after the other, {host['looking_hours']:.3g} h of "
+            f"them ({host['looking_share']:.0%}) looking; the longest trial "
+            f"{host['longest_trial_hours']:.3g} h ({measured})"
+        )
+    if host["looking_hours"] is not None:
+        return f"about {host['looking_hours']:.3g} h of looking; training not known ({measured})"
+    return f"hours not known; {counted(host['trials_priced'], 'trial')} could be priced"
 
 
 def _remarks(plan: Answer) -> list[str]:

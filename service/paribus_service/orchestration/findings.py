@@ -10,7 +10,7 @@ Promises:
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -27,7 +27,7 @@ from paribus_service.store.curves import HistoryPlace
 from paribus_service.store.findings import Mark, RunText, Stored
 from paribus_sweeps.analysis.findings.finding import Finding
 from paribus_sweeps.analysis.findings.rule import Facts, Rule, Seen, Watch
-from paribus_sweeps.analysis.observed import flat
+from paribus_sweeps.analysis.observed import flat, observe
 
 FOUND = "found"
 CREATED, WITHDRAWN = "finding.created", "finding.withdrawn"
@@ -124,6 +124,15 @@ def _facts(run: RunText, examples: float | None) -> Facts:
         },
         examples_per_step=examples,
     )
+
+
+def observed(facts: Mapping[int, Facts]) -> dict[int, Facts]:
+    """Facts of runs that no sweep made: the factors are the config keys that vary among them."""
+    found = observe({run.run: run.config for run in facts.values()})
+    return {
+        pk: replace(run, setting=found.settings[run.run], replicate=found.replicates[run.run])
+        for pk, run in facts.items()
+    }
 
 
 def config_of(text: str) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """A sweep's life: registered → running ⇄ paused → finished | stopped | cancelled."""
 
 import random
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from importlib import import_module
@@ -28,6 +28,7 @@ from paribus_service.store.tables import Sweep, Trial
 from paribus_sweeps.design.confounding import MovedTogether, moved_together_by_design
 from paribus_sweeps.design.grids import Trial as PlannedTrial
 from paribus_sweeps.design.grids import count, expand
+from paribus_sweeps.design.host_price import MeasuredRun
 from paribus_sweeps.design.price import Price, price
 from paribus_sweeps.design.search_space import factors_of
 from paribus_sweeps.factors import Factor
@@ -69,8 +70,21 @@ def read_spec(
     return SweepSpec.from_config(config, programs=known, max_trials=settings.max_trials)
 
 
-def plan(session: Session, config: Mapping[str, Any] | str, *, settings: Settings) -> Plan:
+def plan(
+    session: Session,
+    config: Mapping[str, Any] | str,
+    *,
+    settings: Settings,
+    hours_by_host: bool = False,
+) -> Plan:
     """What registering this config would make; writes nothing.
+
+    Args:
+        session: A reading session, or a writing one.
+        config: As `register` takes it.
+        settings: For the limits.
+        hours_by_host: Price it on each kind of host where the program ran before: histories are
+            read for it, so not under a write lock.
 
     Raises:
         InvalidSpec: The config cannot be a sweep, or is larger than the limit.
@@ -79,16 +93,29 @@ def plan(session: Session, config: Mapping[str, Any] | str, *, settings: Setting
     schema = find_schema(session, spec.program) if spec.program else None
     planned = () if spec.method == "random" else expand(spec, limit=settings.max_trials)
     factors = factors_of(spec)  # once the trials are known to be few enough
+    measured = _measured(session, spec, schema) if planned and hours_by_host else ()
     return Plan(
         spec=spec,
         factors=factors,
         trials=planned,
         expected_trials=count(spec, limit=settings.max_trials),
-        price=price(spec, planned, schema) if planned else None,
+        price=price(spec, planned, schema, measured=measured) if planned else None,
         moved_together=moved_together_by_design(factors, planned),
         aliases=_aliases(spec, planned),
         schema=schema,
     )
+
+
+def _measured(
+    session: Session, spec: SweepSpec, schema: ProgramSchema | None
+) -> Sequence[MeasuredRun]:
+    """Earlier runs of the program with their rates; numpy comes with the first plan."""
+    if schema is None or spec.program is None:
+        return ()
+    found: Sequence[MeasuredRun] = import_module(
+        "paribus_service.orchestration.measured_rates"
+    ).measured_runs(session, spec.program, schema)
+    return found
 
 
 def _aliases(spec: SweepSpec, planned: tuple[PlannedTrial, ...]) -> dict[str, Any] | None:

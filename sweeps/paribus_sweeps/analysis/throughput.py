@@ -15,19 +15,23 @@ Source: METHOD 9.6.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
-from itertools import pairwise
-from statistics import median
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from paribus_sweeps.analysis.curve_features import FeatureValue
+from paribus_sweeps.analysis.curves import FloatArray
+from paribus_sweeps.analysis.histories import IntArray
 
 Row = tuple[float, float, float | None]
 """(step, seconds since the run began, seconds of an evaluation that ended in this row)."""
 
 BATCH_SECONDS = 0.5  # sending 1,000 rows takes a fraction of it; an interval worth timing, more
 LONGEST_TO_MEDIAN = 5.0  # METHOD 9.6: beyond it, the run was suspended or resumed
+MOST = 2.0**52  # steps or seconds: beyond it a float holds no half second, and it is no count
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +71,27 @@ class Throughput:
         )
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Intervals:
+    """From one moment to the next one, looks left out; a place for each that counts."""
+
+    steps: FloatArray
+    seconds: FloatArray
+    first: IntArray
+    """Numbers of the rows, counted from 0, that the intervals begin behind."""
+    last: IntArray
+    """Numbers of the rows that they end with."""
+
+    def __len__(self) -> int:
+        return len(self.steps)
+
+    def at(self, chosen: NDArray[np.bool_]) -> Intervals:
+        """Return some of them."""
+        return Intervals(
+            self.steps[chosen], self.seconds[chosen], self.first[chosen], self.last[chosen]
+        )
+
+
 def throughput(rows: Iterable[Row]) -> Throughput:
     """Return the rate of one run.
 
@@ -74,94 +99,88 @@ def throughput(rows: Iterable[Row]) -> Throughput:
         rows: In the order in which they were written. A step that goes down begins a new
             session, and so does a time that does; a row twice in a row counts once.
     """
-    sessions = [_intervals(moments) for moments in _sessions(rows)]
-    timed = [interval for session in sessions for interval in session[1:]]
-    possible = [interval for interval in timed if interval.is_possible]
-    usual = median([i.seconds_per_step for i in possible]) if possible else 0.0
-    kept = [i for i in possible if i.seconds_per_step <= LONGEST_TO_MEDIAN * usual]
-    seconds = math.fsum(i.seconds for i in kept)
+    table = np.array([*rows], dtype=float).reshape(-1, 3)
+    return timed(table[:, 0], table[:, 1], table[:, 2])[0]
+
+
+def timed(
+    steps: FloatArray, seconds: FloatArray, looking: FloatArray
+) -> tuple[Throughput, Intervals]:
+    """Return the rate of one run, and the intervals that it rests on; see `throughput`.
+
+    Args:
+        steps: Shape (rows,).
+        seconds: Since the run began.
+        looking: Seconds of the looks that each row reports; NaN or 0 where it reports none.
+    """
+    intervals, is_first = _intervals(steps, seconds, looking)
+    counted = intervals.at(~is_first)
+    with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
+        is_possible = (counted.seconds > 0) & np.isfinite(counted.steps / counted.seconds)
+    possible = counted.at(is_possible)
+    each = possible.seconds / possible.steps
+    kept = possible.at(each <= LONGEST_TO_MEDIAN * np.median(each)) if len(each) else possible
+    total = math.fsum(kept.seconds)
     return Throughput(
-        rate=math.fsum(i.steps for i in kept) / seconds if kept else None,
-        median_rate=median([i.steps / i.seconds for i in kept]) if kept else None,
+        rate=math.fsum(kept.steps) / total if len(kept) else None,
+        median_rate=float(np.median(kept.steps / kept.seconds)) if len(kept) else None,
         intervals=len(kept),
-        seconds=seconds,
-        first_dropped=sum(1 for session in sessions if session),
+        seconds=total,
+        first_dropped=int(is_first.sum()),
         long_dropped=len(possible) - len(kept),
-        impossible_dropped=len(timed) - len(possible),
-        note=None if kept else _too_few(len(timed)),
+        impossible_dropped=len(counted) - len(possible),
+        note=None if len(kept) else _too_few(len(counted)),
+    ), kept
+
+
+def _intervals(
+    steps: FloatArray, seconds: FloatArray, looking: FloatArray
+) -> tuple[Intervals, NDArray[np.bool_]]:
+    """Return the intervals of every session, and which of them are the first of theirs."""
+    rows = _rows_that_count(np.stack((steps, seconds, looking)))
+    ends, begins = _moments(steps[rows].tolist(), seconds[rows].tolist())
+    if not ends:
+        nothing = np.empty(0)
+        none = Intervals(nothing, nothing, nothing.astype(np.int64), nothing.astype(np.int64))
+        return none, np.empty(0, dtype=bool)
+    last, is_begin = rows[ends], np.array(begins)
+    looked = np.where((looking > 0) & (looking <= MOST), looking, 0.0)[rows]
+    looked = np.add.reduceat(looked, [0, *(end + 1 for end in ends[:-1])])
+    found = Intervals(
+        np.diff(steps[last]), np.diff(seconds[last]) - looked[1:], last[:-1], last[1:]
     )
+    within = ~is_begin[1:]
+    return found.at(within), is_begin[:-1][within]
 
 
-@dataclass(frozen=True, slots=True)
-class _Moment:
-    """A time at which rows came, with the last step that they tell of."""
-
-    step: float
-    came: float
-    """When its first row came."""
-    until: float
-    """When its last row came."""
-    evaluating: float
-    """Seconds of the evaluations that its rows report."""
+def _rows_that_count(table: FloatArray) -> IntArray:
+    """Return the numbers of rows with a step and a time, without what stands twice in a row."""
+    same = (table[:, 1:] == table[:, :-1]) | (np.isnan(table[:, 1:]) & np.isnan(table[:, :-1]))
+    is_new = np.concatenate(([True], ~same.all(axis=0)))[: table.shape[1]]
+    counts: IntArray = np.flatnonzero(is_new & (np.abs(table[:2]) <= MOST).all(axis=0))
+    return counts
 
 
-@dataclass(frozen=True, slots=True)
-class _Interval:
-    steps: float
-    seconds: float
+def _moments(steps: list[float], seconds: list[float]) -> tuple[list[int], list[bool]]:
+    """Return where each moment ends, and whether it begins a session.
 
-    @property
-    def is_possible(self) -> bool:
-        return self.seconds > 0 and math.isfinite(self.steps / self.seconds)
-
-    @property
-    def seconds_per_step(self) -> float:
-        return self.seconds / self.steps
-
-
-def _sessions(rows: Iterable[Row]) -> Iterator[list[_Moment]]:
-    """Yield the moments of each session: between two of them the step or the time went down."""
-    moments: list[_Moment] = []
-    for step, runtime, evaluation in _distinct(rows):
-        now = _Moment(step, runtime, runtime, _counted(evaluation))
-        if moments and (step < moments[-1].step or runtime < moments[-1].until):
-            yield moments
-            moments = [now]
-        elif moments and _is_same_moment(moments[-1], now):
-            moments[-1] = _joined(moments[-1], now)
+    A moment is a time at which rows came, with the last step that they tell of: a second row of
+    the same step moves it, as after a look.
+    """
+    ends: list[int] = []
+    begins: list[bool] = []
+    came, step_before, before = 0.0, math.inf, math.inf
+    for row, (step, now) in enumerate(zip(steps, seconds, strict=True)):
+        begins_session = step < step_before or now < before
+        if not begins_session and (step == step_before or now - came < BATCH_SECONDS):
+            ends[-1] = row
+            came = now if step == step_before else came
         else:
-            moments.append(now)
-    yield moments
-
-
-def _distinct(rows: Iterable[Row]) -> Iterator[Row]:
-    before: Row | None = None
-    for row in rows:
-        if row != before and math.isfinite(row[0]) and math.isfinite(row[1]):
-            yield row
-        before = row
-
-
-def _counted(evaluation: float | None) -> float:
-    known = evaluation is not None and math.isfinite(evaluation)
-    return max(evaluation or 0.0, 0.0) if known else 0.0
-
-
-def _joined(last: _Moment, now: _Moment) -> _Moment:
-    """One moment of two; a second row of the same step moves it, as after an evaluation."""
-    came = now.came if now.step == last.step else last.came
-    return _Moment(now.step, came, now.until, last.evaluating + now.evaluating)
-
-
-def _is_same_moment(last: _Moment, now: _Moment) -> bool:
-    return now.step == last.step or now.came - last.came < BATCH_SECONDS
-
-
-def _intervals(moments: Sequence[_Moment]) -> list[_Interval]:
-    return [
-        _Interval(now.step - last.step, now.until - last.until - now.evaluating)
-        for last, now in pairwise(moments)
-    ]
+            ends.append(row)
+            begins.append(begins_session)
+            came = now
+        step_before, before = step, now
+    return ends, begins
 
 
 def _too_few(intervals: int) -> str:

@@ -11,16 +11,24 @@ Source: METHOD 9.2, "Price of a cadence"; transformers 5.23, trainer.py
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from fractions import Fraction
 from typing import Any, Protocol
 
 from paribus_sweeps.design.grids import Trial
+from paribus_sweeps.design.host_price import Counted, HostPrice, MeasuredRun, host_prices
 from paribus_sweeps.spec import SweepSpec
 
 # Sums are given for these; the rest of a price is words.
-_SUMMED = ("steps", "evaluations", "examples_trained", "examples_scored", "hours")
+_SUMMED = (
+    "steps",
+    "evaluations",
+    "eval_batches",
+    "examples_trained",
+    "examples_scored",
+    "hours",
+)
 
 # What an hour goes into, under the names that the Trainer has for it.
 _NEEDED = (
@@ -54,6 +62,8 @@ class TrialPrice:
     """Optimizer steps."""
     evaluations: int | None = None
     """Looks at the test set."""
+    eval_batches: int | None = None
+    """Batches scored in all looks."""
     examples_trained: int | None = None
     """Examples that pass forward and backward, epochs counted."""
     examples_scored: int | None = None
@@ -70,12 +80,16 @@ class Price:
     trials: int
     steps: int | None
     evaluations: int | None
+    eval_batches: int | None
     examples_trained: int | None
     examples_scored: int | None
     hours: float | None
+    """By `rates` that somebody gave; by kind of host, see `hosts`."""
     notes: tuple[str, ...]
     """Why something is None, each reason once."""
     per_trial: tuple[TrialPrice, ...]
+    hosts: tuple[HostPrice, ...] = ()
+    """On each kind of host where an earlier run was measured."""
 
     def as_dict(self) -> dict[str, Any]:
         """Return the price as plain JSON."""
@@ -83,6 +97,7 @@ class Price:
             **asdict(self),
             "notes": list(self.notes),
             "per_trial": [asdict(trial) for trial in self.per_trial],
+            "hosts": [{**asdict(host), "notes": list(host.notes)} for host in self.hosts],
         }
 
 
@@ -92,6 +107,7 @@ def price(
     schema: PricedProgram | None,
     *,
     rates: Mapping[str, float] | None = None,
+    measured: Iterable[MeasuredRun] = (),
 ) -> Price:
     """Price every trial and the sum of them.
 
@@ -101,11 +117,28 @@ def price(
         schema: The program's schema; None where it published none.
         rates: "train_steps_per_second" and "eval_steps_per_second" (batches) as measured
             on the hosts, at the batch sizes that are asked about.
+        measured: Earlier runs of the program, for hours by kind of host.
     """
-    priced = tuple(_trial_price(spec, trial, schema, rates) for trial in trials)
+    planned, runs = list(trials), list(measured)
+    note = None if runs else _NO_RATES
+    priced = tuple(_trial_price(spec, trial, schema, rates, note) for trial in planned)
     sums = {name: _sum(priced, name) for name in _SUMMED}
     notes = dict.fromkeys(trial.note for trial in priced if trial.note)
-    return Price(trials=len(priced), notes=tuple(notes), per_trial=priced, **sums)
+    counted = list(_counted(planned, priced, schema))
+    hosts = host_prices(counted, runs) if counted and len(counted) == len(priced) else ()
+    return Price(trials=len(priced), notes=tuple(notes), per_trial=priced, hosts=hosts, **sums)
+
+
+_NO_RATES = "hours need rates that were measured on your hosts"
+
+
+def _counted(
+    planned: Iterable[Trial], priced: Iterable[TrialPrice], schema: PricedProgram | None
+) -> Iterator[Counted]:
+    for trial, cost in zip(planned, priced, strict=True):
+        if schema is not None and cost.steps is not None and cost.eval_batches is not None:
+            args = schema.complete(trial.args)
+            yield Counted(trial.number, args, cost.steps, cost.eval_batches)
 
 
 def _sum(priced: tuple[TrialPrice, ...], name: str) -> Any:
@@ -120,6 +153,7 @@ def _trial_price(
     trial: Trial,
     schema: PricedProgram | None,
     rates: Mapping[str, float] | None,
+    without_rates: str | None,
 ) -> TrialPrice:
     if schema is None or "data_sets" not in schema.extensions:
         note = f"{spec.program or 'the program'} does not publish what its data sets hold"
@@ -132,7 +166,7 @@ def _trial_price(
     missing = [key for key in _NEEDED if args.get(key) is None]
     if missing:
         return TrialPrice(trial.number, note=f"{' and '.join(missing)} is not known")
-    return _known_price(trial.number, args, pool, rates)
+    return _known_price(trial.number, args, pool, rates, without_rates)
 
 
 def _pool(args: Mapping[str, Any], data_sets: Mapping[str, Any]) -> int | None:
@@ -146,17 +180,22 @@ def _pool(args: Mapping[str, Any], data_sets: Mapping[str, Any]) -> int | None:
 
 
 def _known_price(
-    number: int, args: Mapping[str, Any], pool: int, rates: Mapping[str, float] | None
+    number: int,
+    args: Mapping[str, Any],
+    pool: int,
+    rates: Mapping[str, float] | None,
+    without_rates: str | None,
 ) -> TrialPrice:
     train = math.floor(pool * _train_share(args["train_test_ratio"]))
     steps, per_epoch = _steps(args, train)
     evaluations = looks(steps, args["eval_steps"])
     batches = evaluations * math.ceil((pool - train) / args["per_device_eval_batch_size"])
-    hours, note = _hours(steps, batches, rates)
+    hours, note = _hours(steps, batches, rates) if rates else (None, without_rates)
     return TrialPrice(
         number=number,
         steps=steps,
         evaluations=evaluations,
+        eval_batches=batches,
         examples_trained=round(train * Fraction(steps, per_epoch)),
         examples_scored=evaluations * (pool - train),
         hours=hours,
@@ -187,10 +226,8 @@ def looks(steps: int, eval_steps: int) -> int:
 
 
 def _hours(
-    steps: int, batches: int, rates: Mapping[str, float] | None
+    steps: int, batches: int, rates: Mapping[str, float]
 ) -> tuple[float | None, str | None]:
-    if not rates:
-        return None, "hours need rates that were measured on your hosts"
     missing = [
         name
         for name in ("train_steps_per_second", "eval_steps_per_second")

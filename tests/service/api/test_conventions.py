@@ -101,13 +101,9 @@ class TestNotOffered:
     @pytest.mark.parametrize(
         ("method", "path"),
         [
-            ("GET", "/sweeps/x/curves"),
-            ("GET", "/sweeps/x/findings"),
-            ("GET", "/projects/e/p/throughput"),
             ("POST", "/sweeps/x:clone"),
             ("POST", "/sweeps/x:archive"),
             ("PUT", "/sweeps/by-external-id/mine"),
-            ("POST", "/answers/curves"),
             ("GET", "/events"),
             ("POST", "/webhooks"),
         ],

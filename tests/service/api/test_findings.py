@@ -254,3 +254,16 @@ class TestOfCurvesInARequest:
         answer = api.post("/api/v1/answers/curves", content=b"[1", headers=headers)
 
         assert answer.status_code == 422
+
+
+class TestKeys:
+    @pytest.mark.parametrize("question", ["findings", "throughput", "curves?keys=k", "best"])
+    @pytest.mark.parametrize("project", ["imdb", "none"])
+    def test_who_brings_no_key_does_not_learn_which_projects_there_are(
+        self, locked_api: TestClient, lab: Lab, question: str, project: str
+    ) -> None:
+        start(lab, "a")
+
+        answer = locked_api.get(f"/api/v1/projects/lab/{project}/{question}")
+
+        assert answer.status_code == 401

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from paribus_sweeps.design.grids import expand
+from paribus_sweeps.design.host_price import MeasuredRun
 from paribus_sweeps.design.price import Price, looks, price
 from paribus_sweeps.programs import ProgramSchema, shipped
 from paribus_sweeps.spec import SweepSpec
@@ -69,6 +70,47 @@ class TestStory:
         rates = {"train_steps_per_second": 1.0, "eval_steps_per_second": 1e9}
 
         assert priced(rates).hours == pytest.approx(9375 / 3600, abs=0.01)
+
+
+class TestMeasuredHosts:
+    def measured(self, gpu_name: str, rate: float, **args: Any) -> MeasuredRun:
+        held = shipped("paribus_agent.train").complete({**STORY, **args})
+        return MeasuredRun(f"run-{gpu_name}", gpu_name, held, 1e9, rate)
+
+    def priced(self, *measured: MeasuredRun, **more: Any) -> Price:
+        parameters = {key: {"value": value} for key, value in {**STORY, **more}.items()}
+        spec = SweepSpec.from_config(
+            {"method": "grid", "program": "paribus_agent.train", "parameters": parameters},
+            programs=shipped,
+        )
+        schema = shipped("paribus_agent.train")
+        return price(spec, expand(spec), schema, measured=measured)
+
+    def test_r4s_looks_take_89_hours_on_a_t4_and_24_on_an_a100(self) -> None:
+        # 469 x 3,125 batches at 4.553 a second are 321,903 s; at 17.233 a second 85,048 s
+        runs = [self.measured("Tesla T4", 4.553), self.measured("NVIDIA A100", 17.233)]
+
+        made = self.priced(*runs)
+
+        assert [(host.gpu_name, round(host.looking_hours or 0)) for host in made.hosts] == [
+            ("NVIDIA A100", 24),
+            ("Tesla T4", 89),
+        ]
+        assert made.eval_batches == 469 * 3_125
+        assert made.hosts[0].looking_share == pytest.approx(1)
+        assert made.notes == ()
+
+    def test_they_are_plain_json(self) -> None:
+        made = self.priced(self.measured("Tesla T4", 4.553)).as_dict()
+
+        assert json.loads(json.dumps(made)) == made
+        assert made["hosts"][0]["runs"] == 1
+
+    def test_trials_without_a_price_have_none_on_any_host(self) -> None:
+        made = self.priced(self.measured("Tesla T4", 4.553), data_set="my/reviews.csv")
+
+        assert made.hosts == ()
+        assert "my/reviews.csv" in made.notes[0]
 
 
 class TestCounting:

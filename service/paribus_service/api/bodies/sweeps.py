@@ -198,7 +198,8 @@ class PlanOut(Answer):
     aliases: AliasesOut | None
     """What this plan can tell apart if every trial finishes; null for a search."""
     price: Json
-    """Optimizer steps, evaluations and examples; null where the program is not known."""
+    """Optimizer steps, evaluations and examples; `hosts`: hours, and the share that goes into
+    looking, on each kind of host where the program ran before; null for a search."""
     warnings: list[str]
     config: JsonObject
     """What would be stored."""

@@ -1,0 +1,208 @@
+"""Figures of several runs' curves, drawn by `paribus_sweeps.figures`.
+
+Only `figures` imports this, and only once a figure is asked for: numpy and scipy come with it.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+from paribus_service.orchestration import speed_answers
+from paribus_service.orchestration.asked_speeds import Asked as Speeds
+from paribus_service.orchestration.asked_speeds import version_of as speed_version
+from paribus_service.orchestration.drawn_series import (
+    POINTS,
+    book_of,
+    marks_in,
+    one_key,
+    seen_of,
+    series_in,
+)
+from paribus_service.orchestration.figures import Scene, refused
+from paribus_service.orchestration.rule_book import RuleBook, compare
+from paribus_sweeps.analysis.findings import gradient_spread
+from paribus_sweeps.analysis.findings.rule import Seen
+from paribus_sweeps.analysis.gpu_speeds import EXAMPLES
+from paribus_sweeps.analysis.series.requests import SeriesRequest
+from paribus_sweeps.analysis.words import counted
+from paribus_sweeps.figures import (
+    CurveBand,
+    CurveLine,
+    Figure,
+    Mark,
+    Rate,
+    Spread,
+    grad_norm_spread,
+    overlay,
+    throughput,
+)
+from paribus_sweeps.figures.drawing import of_so_many
+from paribus_sweeps.figures.overlay import MOST_LINES
+
+MOST_READ = 200  # runs of one figure
+
+
+def draw(scene: Scene) -> Figure:
+    """The figure that a scene asks for."""
+    return _DRAWN[scene.request.name](scene)
+
+
+def _overlay(scene: Scene) -> Figure:
+    request = scene.request
+    most = MOST_READ if request.group_by else MOST_LINES
+    rows = scene.rows[-most:]
+    key = one_key(scene)
+    seen = seen_of(scene, rows, (key, request.x))
+    key = key or _first_of(seen, ("eval_loss", "train_loss"))
+    why = "No run has logged a key that is known as a loss: say keys=KEY."
+    if not seen or key is None:
+        return overlay([], key=key or "loss", why_empty=why, look=request.look)
+    wanted = SeriesRequest((key,), request.x, request.smoothing, POINTS, group_by=request.group_by)
+    found = series_in(scene, seen, wanted)
+    marks = marks_in(scene, rows, key)
+    lines = [] if request.group_by else _lines(found, marks)
+    bands = [CurveBand.of_series(band) for band in found["bands"] if band["missing"] is None]
+    missing = dict.fromkeys(one["missing"] for one in found["series"] if one["missing"])
+    return overlay(
+        lines,
+        key=key,
+        x_name=found["x_name"] or request.x,
+        bands=bands,
+        notes=[*found["notes"], *_notes_of(found)],
+        runs=None if request.group_by else len(scene.rows),
+        why_empty="; ".join(missing) or None,
+        look=request.look,
+    )
+
+
+def _lines(found: Mapping[str, Any], marks: Mapping[str, Sequence[Mark]]) -> list[CurveLine]:
+    names = [one["name"] for one in found["series"]]
+    return [
+        CurveLine.of_series(
+            one,
+            name=one["name"] if names.count(one["name"]) == 1 else f"{one['name']} ({one['run']})",
+            smoothing=found["smoothing"],
+            marks=marks.get(one["run"], ()),
+        )
+        for one in found["series"]
+        if one["missing"] is None
+    ]
+
+
+def _notes_of(found: Mapping[str, Any]) -> list[str]:
+    """What is to be known of single lines, but for how many points stand for how many."""
+    told = [
+        f"{one['name']}: {one['missing']}."
+        for one in found["series"]
+        if one["missing"] is not None
+    ]
+    bad = sum(one["not_finite"]["count"] for one in found["series"])
+    if bad:
+        told.append(f"{bad:,} values are NaN or infinite and not drawn.")
+    return told[:5]
+
+
+def _grad_norm_spread(scene: Scene) -> Figure:
+    seen = seen_of(scene, scene.rows[-MOST_READ:], scene.request.keys)
+    key = one_key(scene) or _first_of(seen, ("grad_norm",))
+    factor = _one_factor(scene, seen)
+    if key is None:
+        why = "No run has logged a key that is known as a gradient norm: say keys=KEY."
+        return grad_norm_spread([], why_empty=why, look=scene.request.look)
+    spreads = [
+        Spread(
+            one.facts.name,
+            one.facts.setting.get(factor, "not set") if factor else "",
+            one.history[key].values.tolist(),
+        )
+        for one in seen
+        if key in one.history
+    ]
+    return grad_norm_spread(
+        spreads,
+        factor=factor,
+        key=key,
+        notes=[*_spread_words(seen, factor, book_of(scene)), *_without(seen, key)],
+        look=scene.request.look,
+    )
+
+
+def _one_factor(scene: Scene, seen: Sequence[Seen]) -> str | None:
+    names = scene.request.inquiry.factors
+    if len(names) > 1:
+        raise refused("?factors", f"{len(names)} factors: runs are grouped by one of them")
+    known = sorted({name for one in seen for name in one.facts.setting})
+    if names and names[0] not in known:
+        raise refused(
+            "?factors",
+            f"no run has a factor {names[0]!r}: there are {', '.join(known) or 'none'}",
+            code="unknown_factor",
+        )
+    return names[0] if names else None
+
+
+def _spread_words(seen: Sequence[Seen], factor: str | None, book: RuleBook) -> Iterator[str]:
+    """What the rule says of the factor: at common points, with its cautions."""
+    rules = [rule for rule in book.comparisons if rule.name == gradient_spread.NAME]
+    for rule in rules if factor is not None else ():
+        ordered = sorted(seen, key=lambda one: one.facts.run)
+        yield from (f.sentence for f in compare(rule, ordered) if f.factor == factor)
+
+
+def _throughput(scene: Scene) -> Figure:
+    asked = Speeds(roles=tuple(book_of(scene).named.items()))
+    found = speed_answers.of_subject(
+        scene.session,
+        scene.rows[-MOST_READ:],
+        [row.pk for row in scene.rows],
+        asked,
+        root=scene.root,
+        seed=_seed(scene),
+    )
+    told = found["training"]
+    field = "examples_per_second" if told["unit"] == EXAMPLES else "steps_per_second"
+    rates = [
+        Rate(
+            run["name"],
+            run["gpu_name"] or "no GPU named",
+            run["training"][field],
+            counted(run["training"]["intervals"], "interval"),
+        )
+        for run in found["runs"]
+        if run["training"][field] is not None
+    ]
+    without = len(found["runs"]) - len(rates)
+    return throughput(
+        rates,
+        unit=told["unit"],
+        notes=[
+            *(ratio["sentence"] for ratio in told["ratios"]),
+            *told["cautions"],
+            *([f"{without:,} of {len(found['runs']):,} runs have no rate."] if without else []),
+            *of_so_many(len(found["runs"]), len(scene.rows), "runs"),
+        ],
+        look=scene.request.look,
+    )
+
+
+def _seed(scene: Scene) -> str:
+    """As the answer has it, so that both say the same."""
+    whose = "runs" if scene.subject is None else scene.subject.name
+    return f"{whose} throughput {speed_version(scene.session, scene.rows)}"
+
+
+def _first_of(seen: Sequence[Seen], roles: Sequence[str]) -> str | None:
+    """The first key that has one of the roles in some run."""
+    found = (one.key(role) for role in roles for one in seen)
+    return next((key for key in found if key is not None), None)
+
+
+def _without(seen: Sequence[Seen], key: str) -> list[str]:
+    lacking = sum(key not in one.history for one in seen)
+    return [f"{lacking:,} of {len(seen):,} runs have not logged {key}."] if lacking else []
+
+
+_DRAWN: Mapping[str, Callable[[Scene], Figure]] = {
+    "overlay": _overlay,
+    "grad-norm-spread": _grad_norm_spread,
+    "throughput": _throughput,
+}
