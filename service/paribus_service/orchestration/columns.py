@@ -19,19 +19,23 @@ from paribus_service.orchestration.packing import packed, unpacked
 from paribus_service.orchestration.recorder import parse_object
 from paribus_service.store import curves as curve_store
 from paribus_service.store.curves import HistoryPlace
-from paribus_sweeps.analysis.histories import EMPTY, Column, History, HistoryBuilder
+from paribus_sweeps.analysis.histories import (
+    EMPTY,
+    Column,
+    History,
+    HistoryBuilder,
+    is_dense,
+)
 from paribus_sweeps.analysis.roles import ROLES
 
-CLOCKS = ("_step", "_runtime", "_timestamp")
-AXES: frozenset[str] = frozenset(CLOCKS) | {
-    name
-    for role in ROLES
-    if role.name in ("global_step", "epoch", "examples_seen", "tokens_seen")
-    for name in role.names
-}
-"""Keys that are read along with any other: what curves are drawn over."""
+CLOCKS = frozenset({"_runtime", "_timestamp"})
+_NAMES = {role.name: frozenset(role.names) for role in ROLES}
+STEPS = _NAMES["global_step"] | {"_step"}
+"""Keys that are read along with any other: every curve stands over steps."""
+AXES = STEPS | CLOCKS | _NAMES["epoch"] | _NAMES["examples_seen"] | _NAMES["tokens_seen"]
+"""Whatever curves are drawn over."""
 
-CACHED_NUMBERS = 8_000_000  # 64 MB of floats and of line numbers
+CACHED_NUMBERS = 10_000_000  # 80 MB of floats: some 200 runs of 10,000 steps, as drawn
 LINES_A_FOLD = 50_000  # parsed in half a second, so that no reader waits long for the writer
 _COST_OF_A_COLUMN = 64  # in numbers: what key, arrays and dictionary take beside the values
 
@@ -62,7 +66,13 @@ class _Held:
     @property
     def cost(self) -> int:
         columns = (*self.columns.values(), *self.tail.values())
-        return sum(2 * len(column) + _COST_OF_A_COLUMN for column in columns)
+        return sum(_cost(column) for column in columns)
+
+
+def _cost(column: Column) -> int:
+    """In numbers; line numbers that follow on one another are shared by all columns."""
+    words = 1 if is_dense(column.rows) else 2
+    return words * len(column) + _COST_OF_A_COLUMN
 
 
 class ColumnCache:
@@ -112,6 +122,7 @@ def read_histories(
     run_pks: Collection[int],
     keys: Iterable[str] | Callable[[str], bool] | None = None,
     *,
+    axes: Collection[str] = AXES,
     cache: ColumnCache = CACHE,
 ) -> dict[int, History]:
     """What each run has logged, by its `pk`.
@@ -120,11 +131,12 @@ def read_histories(
         session: A reading session.
         run_pks: Runs.
         keys: Those that are needed, nested ones with dots between, or what says so of a key; all
-            by default. `AXES` are read along with them.
+            by default.
+        axes: Read along with them.
         cache: Where what was read is kept.
     """
     places = curve_store.history_places(session, run_pks)
-    return histories_at(session, places, keys, cache=cache)
+    return histories_at(session, places, keys, axes=axes, cache=cache)
 
 
 def histories_at(
@@ -132,10 +144,11 @@ def histories_at(
     places: Mapping[int, HistoryPlace],
     keys: Iterable[str] | Callable[[str], bool] | None = None,
     *,
+    axes: Collection[str] = AXES,
     cache: ColumnCache = CACHE,
 ) -> dict[int, History]:
     """What each run has logged until its place, by its `pk`; arguments as of `read_histories`."""
-    wanted = _wanted(keys)
+    wanted = _wanted(keys, frozenset(axes))
     held = _held(session, places, cache)
     _load(session, places, held, wanted)
     for pk, place in places.items():
@@ -144,13 +157,15 @@ def histories_at(
     return {pk: _history(held[pk], wanted, place.lines) for pk, place in places.items()}
 
 
-def _wanted(keys: Iterable[str] | Callable[[str], bool] | None) -> Callable[[str], bool]:
+def _wanted(
+    keys: Iterable[str] | Callable[[str], bool] | None, axes: frozenset[str]
+) -> Callable[[str], bool]:
     if keys is None:
         return lambda _key: True
     if callable(keys):
         chosen = keys
-        return lambda key: key in AXES or chosen(key)
-    names = frozenset(keys) | AXES
+        return lambda key: key in axes or chosen(key)
+    names = frozenset(keys) | axes
     return names.__contains__
 
 

@@ -12,10 +12,10 @@ from sqlalchemy.orm import Session
 
 from paribus_service.errors import InvalidRequest
 from paribus_service.orchestration.asked_curves import Drawing
-from paribus_service.orchestration.columns import read_histories
-from paribus_service.orchestration.findings import facts_of, observed
+from paribus_service.orchestration.columns import AXES, STEPS, read_histories
 from paribus_service.orchestration.inquiries import Subject
 from paribus_service.orchestration.names import page_of_run
+from paribus_service.orchestration.run_facts import facts_of, observed
 from paribus_service.store import curves as curve_store
 from paribus_service.store import findings as finding_store
 from paribus_service.store.evidence import RunRow
@@ -126,12 +126,17 @@ def _seen(
     """The runs in the order of the rows, with the columns that are drawn."""
     pks = [row.pk for row in rows]
     needed = {*request.keys, *named.values(), *filter(None, [request.axis().key])}
-    histories = read_histories(session, pks, needed)
+    histories = read_histories(session, pks, needed, axes=axes_of(request))
     facts = facts_of(session, finding_store.run_texts(session, pks))
     if subject.is_project:
         facts = observed(facts)
     thresholds = Thresholds.of(())
     return [Seen(facts[pk], histories[pk], thresholds, named) for pk in pks if pk in facts]
+
+
+def axes_of(request: SeriesRequest) -> frozenset[str]:
+    """The keys that curves over this x stand on, beside what they show."""
+    return STEPS if request.axis().word in ("step", "share", "key") else AXES
 
 
 def _fitting(

@@ -11,8 +11,8 @@ from paribus_service.orchestration.asked_findings import Asked
 from paribus_service.orchestration.columns import read_histories
 from paribus_service.orchestration.drawn_curves import known_numbers, unknown_key
 from paribus_service.orchestration.figures import Scene, refused
-from paribus_service.orchestration.findings import facts_of, observed
 from paribus_service.orchestration.rule_book import RuleBook
+from paribus_service.orchestration.run_facts import facts_of, observed
 from paribus_service.store import findings as finding_store
 from paribus_service.store.evidence import RunRow
 from paribus_sweeps.analysis.findings.rule import Seen

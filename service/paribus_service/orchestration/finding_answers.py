@@ -14,10 +14,11 @@ from paribus_service.errors import InvalidRequest
 from paribus_service.orchestration.asked_findings import Asked
 from paribus_service.orchestration.cases import settings_of
 from paribus_service.orchestration.columns import histories_at
-from paribus_service.orchestration.findings import evaluate, facts_of, version_of
+from paribus_service.orchestration.findings import evaluate, version_of
 from paribus_service.orchestration.inquiries import Subject, refuse_unknown
 from paribus_service.orchestration.names import page_of_run
 from paribus_service.orchestration.rule_book import RuleBook, compare
+from paribus_service.orchestration.run_facts import facts_of
 from paribus_service.store import curves as curve_store
 from paribus_service.store import evidence
 from paribus_service.store import findings as finding_store

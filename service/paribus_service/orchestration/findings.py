@@ -10,24 +10,21 @@ Promises:
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy.orm import Session
 
 from paribus_service.orchestration.columns import histories_at
-from paribus_service.orchestration.recorder import parse_object
-from paribus_service.orchestration.responses import examples_per_step
 from paribus_service.orchestration.rule_book import RuleBook, ask
+from paribus_service.orchestration.run_facts import facts_of
 from paribus_service.store import curves as curve_store
 from paribus_service.store import events
 from paribus_service.store import findings as finding_store
 from paribus_service.store.curves import HistoryPlace
 from paribus_service.store.findings import Mark, RunText, Stored
 from paribus_sweeps.analysis.findings.finding import Finding
-from paribus_sweeps.analysis.findings.rule import Facts, Rule, Seen, Watch
-from paribus_sweeps.analysis.observed import flat, observe
+from paribus_sweeps.analysis.findings.rule import Rule, Seen, Watch
 
 FOUND = "found"
 CREATED, WITHDRAWN = "finding.created", "finding.withdrawn"
@@ -99,49 +96,6 @@ def _memory(place: HistoryPlace, book: RuleBook, known: Watched | None) -> Watch
     if known is not None and known.is_of(place):
         return known
     return Watched(place.session, place.rewrites, book.watches())
-
-
-def facts_of(session: Session, texts: Mapping[int, RunText]) -> dict[int, Facts]:
-    """What is known of runs beside their histories, by `pk`."""
-    per_step = examples_per_step(session, texts)
-    return {pk: _facts(run, per_step[pk]) for pk, run in texts.items()}
-
-
-def _facts(run: RunText, examples: float | None) -> Facts:
-    return Facts(
-        run=run.id,
-        name=run.name or run.wandb_id,
-        state=run.state,
-        reason=run.reason,
-        config=flat(config_of(run.config_text)),
-        summary=flat(parse_object(run.summary_text)),
-        setting={name: str(label) for name, label in (run.setting or {}).items()},
-        replicate=run.replicate or {},
-        blocks={
-            name: value
-            for name, value in (("gpu_name", run.gpu_name), ("host", run.host))
-            if value
-        },
-        examples_per_step=examples,
-    )
-
-
-def observed(facts: Mapping[int, Facts]) -> dict[int, Facts]:
-    """Facts of runs that no sweep made: the factors are the config keys that vary among them."""
-    found = observe({run.run: run.config for run in facts.values()})
-    return {
-        pk: replace(run, setting=found.settings[run.run], replicate=found.replicates[run.run])
-        for pk, run in facts.items()
-    }
-
-
-def config_of(text: str) -> dict[str, Any]:
-    """W&B's config without its wrapping: `{"lr": {"value": 0.1}}` → `{"lr": 0.1}`."""
-    return {
-        key: entry["value"]
-        for key, entry in parse_object(text).items()
-        if key != "_wandb" and isinstance(entry, dict) and "value" in entry
-    }
 
 
 def store(session: Session, found: Evaluated, book: RuleBook, *, now: datetime) -> None:

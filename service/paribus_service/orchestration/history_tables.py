@@ -20,8 +20,8 @@ from sqlalchemy.orm import Session
 
 from paribus_service.errors import InvalidRequest
 from paribus_service.orchestration.columns import read_histories
-from paribus_service.orchestration.findings import facts_of
 from paribus_service.orchestration.history_rows import STEP, Part
+from paribus_service.orchestration.run_facts import facts_of
 from paribus_service.store import findings as finding_store
 from paribus_service.store.tables import Run
 from paribus_sweeps.analysis.curves import FloatArray

@@ -12,7 +12,7 @@ import numpy as np
 
 from paribus_service.store.curves import Packed
 from paribus_sweeps.analysis.curves import FloatArray
-from paribus_sweeps.analysis.histories import Column, History, IntArray
+from paribus_sweeps.analysis.histories import Column, History, IntArray, is_dense, shared_rows
 
 _LEVEL = 1  # higher levels take three times as long for a few per cent
 
@@ -24,7 +24,7 @@ def packed(history: History, *, first: int) -> list[Packed]:
 
 def _packed(key: str, column: Column, first: int) -> Packed:
     rows = column.rows - first
-    dense = bool((rows == np.arange(len(rows))).all())
+    dense = is_dense(rows) and not rows[:1].any()
     return Packed(
         key=key,
         first_line=first,
@@ -39,7 +39,7 @@ def unpacked(stored: Packed) -> Column:
     """The column of a stretch, its rows counted from the run's first line."""
     values = _inflated(stored.numbers).view(np.float64)
     if stored.lines is None:
-        rows = np.arange(stored.first_line, stored.first_line + stored.count, dtype=np.int64)
+        rows = shared_rows(stored.first_line, stored.count)
     else:
         rows = _inflated(stored.lines).view(np.int64) + stored.first_line
     return Column(rows, values, stored.others)

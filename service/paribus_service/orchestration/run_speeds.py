@@ -11,7 +11,7 @@ from threading import Lock
 from sqlalchemy.orm import Session
 
 from paribus_service.orchestration.columns import histories_at
-from paribus_service.orchestration.findings import facts_of
+from paribus_service.orchestration.run_facts import facts_of
 from paribus_service.store import curves as curve_store
 from paribus_service.store import findings as finding_store
 from paribus_service.store.curves import HistoryPlace

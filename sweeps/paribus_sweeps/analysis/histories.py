@@ -28,6 +28,24 @@ IntArray = NDArray[np.int64]
 _WORDS = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 
 
+def is_dense(rows: IntArray) -> bool:
+    """Return whether rows follow on one another without a hole."""
+    return not len(rows) or int(rows[-1]) - int(rows[0]) == len(rows) - 1
+
+
+_shared = np.arange(0, dtype=np.int64)
+
+
+def shared_rows(first: int, count: int) -> IntArray:
+    """Return rows that follow on one another: a view of one array for all columns, read-only."""
+    global _shared  # only ever replaced by a longer one
+    if first + count > len(_shared):
+        longer = np.arange(2 * (first + count), dtype=np.int64)
+        longer.flags.writeable = False
+        _shared = longer
+    return _shared[first : first + count]
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Column:
     """The numbers of one key, in the order in which they were written."""
@@ -52,8 +70,9 @@ class Column:
         """Return parts of one key, at least one of them, behind one another."""
         if len(parts) == 1:
             return parts[0]
+        rows = np.concatenate([part.rows for part in parts])
         return cls(
-            np.concatenate([part.rows for part in parts]),
+            shared_rows(int(rows[0]), len(rows)) if len(rows) and is_dense(rows) else rows,
             np.concatenate([part.values for part in parts]),
             sum(part.others for part in parts),
         )

@@ -345,8 +345,8 @@ class TestKeptCurves:
         assert values(lab, "max(train/loss)", "a", cache=cache) == [1]
 
     def test_the_least_recently_used_is_given_up(self, lab: Lab) -> None:
-        """A run costs 64 and 2 x 2 for each of its three keys: two of three have room."""
-        cache = ColumnCache(most=2 * 3 * 68)
+        """A run costs 64 and 2 for each of its three keys: two of three have room."""
+        cache = ColumnCache(most=2 * 3 * 66)
         for name in "abc":
             lab.log(start(lab, name), *rows("k", (2, 1)))
         for name in "abac":

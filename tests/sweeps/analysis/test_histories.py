@@ -15,7 +15,9 @@ from paribus_sweeps.analysis.histories import (
     History,
     HistoryBuilder,
     as_number,
+    is_dense,
     scalars_of,
+    shared_rows,
 )
 
 NAN = math.nan
@@ -202,3 +204,29 @@ class TestNumbers:
     @pytest.mark.parametrize("value", [None, True, False, "0.5", "nan", [1], {}, Decimal(1)])
     def test_all_else_is_none(self, value: Any):
         assert as_number(value) is None
+
+
+class TestSharedRows:
+    def test_rows_that_follow_on_one_another_are_one_array(self) -> None:
+        one, other = shared_rows(3, 4), shared_rows(0, 2)
+
+        assert (one.tolist(), other.tolist()) == ([3, 4, 5, 6], [0, 1])
+        assert np.shares_memory(shared_rows(3, 2), one)
+
+    def test_nobody_can_change_them(self) -> None:
+        with pytest.raises(ValueError, match="read-only"):
+            shared_rows(0, 3)[0] = 7
+
+    @pytest.mark.parametrize(
+        ("rows", "dense"), [([], True), ([5], True), ([5, 6, 7], True), ([5, 7], False)]
+    )
+    def test_dense_rows_have_no_hole(self, rows: list[int], dense: bool) -> None:
+        assert is_dense(np.array(rows, dtype=np.int64)) is dense
+
+    def test_parts_that_leave_no_hole_share_theirs(self) -> None:
+        parts = [Column(np.array([0, 1]), np.ones(2)), Column(np.array([2]), np.ones(1))]
+
+        joined = Column.of_parts(parts)
+
+        assert joined.rows.tolist() == [0, 1, 2]
+        assert np.shares_memory(joined.rows, shared_rows(0, 3))
