@@ -9,7 +9,7 @@ WORKERS ?= 2
 export OPENBLAS_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-deps test-all check format docs bench bench-answers up clean
+.PHONY: help install demo test test-deps test-all check format docs bench bench-answers bench-curves up clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -30,9 +30,10 @@ demo: install ## the main job from end to end: serve, launch, two agents, best r
 test: install ## the fast suite
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m "not slow"
 
-test-deps: install ## what some tests need beside: Chromium, and an older wandb client
+test-deps: install ## what some tests need beside: Chromium, an older wandb client, Lightning
 	scripts/install-chromium.sh
 	scripts/install-old-wandb.sh
+	scripts/install-lightning.sh
 
 test-all: install ## every test, the slow ones too
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
@@ -61,6 +62,12 @@ bench-answers: install ## answers over very many runs beside statsmodels, and wh
 	@[ -x .venv-statsmodels/bin/python ] || { $(PYTHON) -m venv .venv-statsmodels && .venv-statsmodels/bin/pip install --quiet statsmodels; }
 	$(BIN)/python benchmarks/answers/run.py
 	$(BIN)/python benchmarks/coverage/run.py
+
+bench-curves: install ## rules over runs whose truth is known, and curves of many runs beside MLflow and Trackio
+	@[ -x .venv-mlflow/bin/python ] || { $(PYTHON) -m venv .venv-mlflow && .venv-mlflow/bin/pip install --quiet mlflow; }
+	@[ -x .venv-trackio/bin/python ] || { $(PYTHON) -m venv .venv-trackio && .venv-trackio/bin/pip install --quiet trackio; }
+	$(BIN)/python -m benchmarks.findings.run
+	$(BIN)/python -m benchmarks.curves.run
 
 up: install ## the service on this machine, for development
 	$(BIN)/paribus serve --dev

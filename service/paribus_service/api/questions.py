@@ -6,7 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Path, Query, Response
 
 from paribus_service.api.asking import ANSWERS, AskingDep, FormDep, listed
-from paribus_service.api.bodies.base import Answer, Page
+from paribus_service.api.bodies.base import Answer
 from paribus_service.api.bodies.evidence import (
     BestOut,
     ConfoundingOut,
@@ -18,15 +18,12 @@ from paribus_service.api.bodies.evidence import (
     PowerOut,
     ReportOut,
 )
-from paribus_service.api.bodies.sweeps import EventOut
-from paribus_service.api.errors_declared import READS, Responses
-from paribus_service.api.paging import DEFAULT_PAGE_SIZE, PageSize, PageToken, decode, page_of
+from paribus_service.api.errors_declared import Responses
 from paribus_service.api.parameters import refuse_unknown_parameters
 from paribus_service.api.sweeps import SweepId
 from paribus_service.dependencies import Reader, SessionDep
 from paribus_service.errors import NotFound
 from paribus_service.orchestration.inquiries import Kind, Subject, sweeps_of
-from paribus_service.store import events as event_store
 from paribus_service.store import projects
 from paribus_service.store import sweeps as sweep_store
 
@@ -164,21 +161,3 @@ for _kind in QUESTIONS:
         _kind,
         _of_project(_kind),
     )
-
-
-@router.get("/sweeps/{sweep_id}/events", operation_id="list_sweep_events", responses=READS)
-def list_sweep_events(
-    sweep_id: SweepId,
-    _who: Reader,
-    session: SessionDep,
-    page_size: PageSize = DEFAULT_PAGE_SIZE,
-    page_token: PageToken = None,
-) -> Page[EventOut]:
-    """What happened to a sweep, its trials and its runs, oldest first, with the reasons."""
-    sweep_store.get_sweep(session, sweep_id)
-    after = decode(page_token, int)
-    found = event_store.list_events(
-        session, sweep_id=sweep_id, after_id=after[0] if after else 0, limit=page_size + 1
-    )
-    rows, token = page_of(found, page_size, lambda event: (event.id,))
-    return Page(items=[EventOut.of(event) for event in rows], next_page_token=token)

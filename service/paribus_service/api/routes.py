@@ -8,6 +8,7 @@ from fastapi import APIRouter, Response
 
 from paribus_service.api import (
     curves,
+    events,
     figures,
     findings,
     fleet,
@@ -38,6 +39,7 @@ for _part in (
     verbs,
     sweeps,
     questions,
+    events,
     findings,
     curves,
     throughput,

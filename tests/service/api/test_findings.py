@@ -163,6 +163,22 @@ class TestWhatIsAsked:
         assert hint in answer.text
 
 
+class TestEvents:
+    def test_what_came_is_an_event_of_the_run(self, api: TestClient, lab: Lab) -> None:
+        run = log(lab, start(lab, "a"), 20)
+        look(api, lab)
+
+        first = get(api, f"/runs/{run}/events", page_size=1)
+        rest = get(api, f"/runs/{run}/events", page_token=first["next_page_token"])
+
+        kinds = [event["kind"] for page in (first, rest) for event in page["items"]]
+        assert kinds.count("finding.created") == 1
+        assert rest["next_page_token"] is None
+
+    def test_a_run_that_is_not_there_is_404(self, api: TestClient) -> None:
+        assert api.get("/api/v1/runs/run-none/events").status_code == 404
+
+
 class TestOfASweep:
     def test_runs_that_count_are_listed_with_their_comparisons(
         self, api: TestClient, lab: Lab
