@@ -21,7 +21,7 @@ $(VENV)/.ready: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Paribus needs Python 3.11 or newer: make PYTHON=python3.12 …")'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet -c constraints.txt torch
-	$(BIN)/pip install --quiet -c constraints.txt -e '.[service,agent,offline,dev]'
+	$(BIN)/pip install --quiet -c constraints.txt -e '.[service,agent,figures,offline,dev]'
 	@touch $@
 
 demo: install ## the main job from end to end: serve, launch, two agents, best run per factor

@@ -50,6 +50,7 @@ def main() -> int:
             return 130
         code = paribus(env, "best", sweep["id"])
         verdicts(url, key, sweep)
+        curves(url, key, sweep)
         say(f"done in {time.monotonic() - started:.0f} s")
         keep_serving(url, sweep, home, log)
     return code
@@ -181,6 +182,19 @@ def verdicts(url: str, key: str, sweep: dict[str, Any]) -> None:
     say(f"which runs are missing to tell   (paribus follow-ups {sweep['id']})")
     print(f"  - {next_runs['sentence']}", flush=True)
     say(f"all of it, to forward: {sweep['links']['report']}")
+
+
+def curves(url: str, key: str, sweep: dict[str, Any]) -> None:
+    """What the runs' curves show: by rule in how many runs, and runs beside one another."""
+    with Client(url, key) as client:
+        found = client.findings(sweep["id"], status=["found"])
+    say(f"what the curves show   (paribus findings {sweep['id']}; --all has what was not found)")
+    for finding in found["comparisons"]:
+        print(f"  - {finding['sentence']}")
+    for rule, counts in found["counts"].items():
+        if counts["found"]:
+            print(f"  - {rule}: in {counts['found']} of {len(found['runs'])} runs")
+    sys.stdout.flush()
 
 
 def keep_serving(url: str, sweep: dict[str, Any], home: Path, log: Path) -> None:
