@@ -7,16 +7,15 @@ paribus serve                                  # `cli` calls it and hands it to 
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 
 from fastapi import FastAPI
-from fastapi.staticfiles import StaticFiles
 
 from paribus_service import error_handlers
 from paribus_service.api import routes as api_routes
 from paribus_service.body_limit import BodyLimit
 from paribus_service.clock import Clock
 from paribus_service.dashboard import error_pages, pages
+from paribus_service.dashboard.static_files import PageFiles
 from paribus_service.dependencies import Services
 from paribus_service.orchestration.answers import AnswerCache
 from paribus_service.orchestration.keys import Doorkeeper
@@ -72,7 +71,7 @@ def create_app(settings: Settings, *, clock: Clock | None = None) -> FastAPI:
     app.add_middleware(BodyLimit, limit_bytes=settings.max_body_bytes)
     app.include_router(api_routes.router)
     app.include_router(wandb_routes.router)
-    app.mount("/static", StaticFiles(directory=Path(pages.__file__).parent / "static"))
+    app.mount("/static", PageFiles())
     app.include_router(pages.router)
     return app
 

@@ -13,7 +13,7 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -106,6 +106,14 @@ class Chromium:
             time.sleep(0.05)
         raise AssertionError(f"never true: {expression}\n{self.value('document.body.innerText')}")
 
+    @staticmethod
+    def until(is_so: Callable[[], bool]) -> None:
+        """Wait for something outside of the page: a file that was saved."""
+        deadline = time.monotonic() + _WAIT_SECONDS
+        while not is_so():
+            assert time.monotonic() < deadline, "it never came"
+            time.sleep(0.05)
+
     def open(self, address: str) -> None:
         """Go to a page and wait until it is there, scripts run."""
         self.value("window.before = true")
@@ -126,9 +134,9 @@ class Chromium:
 
     def press(self, key: str) -> None:
         """One key of the keyboard."""
-        codes = {"Tab": 9, "Enter": 13}
-        common = {"key": key, "code": key, "windowsVirtualKeyCode": codes[key]}
-        text = {"text": "\r"} if key == "Enter" else {}
+        codes = {"Tab": 9, "Enter": 13, " ": 32}
+        common = {"key": key, "code": key.strip() or "Space", "windowsVirtualKeyCode": codes[key]}
+        text = {"text": "\r" if key == "Enter" else key} if key in ("Enter", " ") else {}
         self.call("Input.dispatchKeyEvent", type="keyDown", **common, **text)
         self.call("Input.dispatchKeyEvent", type="keyUp", **common)
 

@@ -40,6 +40,7 @@ def tab(chromium_program: str, tmp_path_factory: pytest.TempPathFactory) -> Iter
 @pytest.fixture
 def chromium(tab: Chromium) -> Chromium:
     """The browser, as if it had just been opened."""
+    tab.open("about:blank")  # the page before may ask a service that has ended
     tab.call("Network.clearBrowserCookies")
     tab.show_as(width=1280)
     tab.complaints.clear()

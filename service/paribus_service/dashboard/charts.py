@@ -1,15 +1,19 @@
 """The geometry of a chart: from a panel of curves to the numbers that an SVG is written with."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from paribus_service.dashboard.curves import Panel, Point, Series
+from paribus_service.dashboard.curves import GLOBAL_STEP, STEP, Panel, Point, Series
 from paribus_service.dashboard.wording import number
 
 WIDTH, HEIGHT = 400, 220  # user units: about the pixels of a phone, so that text keeps its size
 LEFT, RIGHT, TOP, BOTTOM = 58, 10, 10, 34
 DOTS_UP_TO = 40  # more dots than that hide the line
+MARK_HEIGHT = 12  # of a finding's mark; several at one place stand below one another
+_X_NAMES = {GLOBAL_STEP: "steps", STEP: "W&B steps"}
+"""What an axis of ours is called in findings (analysis/findings/rule.py)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +37,19 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
+class Mark:
+    """A finding, marked on a chart."""
+
+    number: int
+    """Beside the mark and in the list under the chart."""
+    at: float
+    """In user units."""
+    top: float
+    told: Mapping[str, Any]
+    """The finding as it is answered."""
+
+
+@dataclass(frozen=True, slots=True)
 class Chart:
     """A panel, drawn."""
 
@@ -40,6 +57,7 @@ class Chart:
     lines: tuple[Line, ...]
     x_ticks: tuple[Tick, ...]
     y_ticks: tuple[Tick, ...]
+    marks: tuple[Mark, ...] = ()
 
     @property
     def is_empty(self) -> bool:
@@ -47,8 +65,14 @@ class Chart:
         return not any(line.path for line in self.lines)
 
 
-def chart(panel: Panel) -> Chart:
-    """Draw a panel."""
+def chart(panel: Panel, findings: Sequence[Mapping[str, Any]] = ()) -> Chart:
+    """Draw a panel.
+
+    Args:
+        panel: The curves.
+        findings: What rules found in the run; those about these curves are marked where they
+            begin.
+    """
     points = [point for series in panel.series for point in series.points]
     x_low, x_high = _span([p.x for p in points])
     y_low, y_high = _span([p.y for p in points])
@@ -62,6 +86,7 @@ def chart(panel: Panel) -> Chart:
         lines=tuple(_line(series, x, y) for series in panel.series),
         x_ticks=tuple(Tick(x.place(m), number(m)) for m in nice_marks(x_low, x_high, about=4)),
         y_ticks=tuple(Tick(y.place(m), number(m)) for m in y_marks),
+        marks=tuple(_marks(panel, findings, x)),
     )
 
 
@@ -113,6 +138,20 @@ class _Scale:
         # Halves first: the distance of two values near the largest float would be infinite.
         share = (value / 2 - self.low / 2) / (self.high / 2 - self.low / 2)
         return round(self.start + share * (self.end - self.start), 1)
+
+
+def _marks(panel: Panel, findings: Sequence[Mapping[str, Any]], x: _Scale) -> list[Mark]:
+    keys = {series.key for series in panel.series}
+    marks: list[Mark] = []
+    for told in findings:
+        start = told["steps"][0] if told["steps"] else None
+        is_here = keys.intersection(told["keys"]) and told["x_name"] == _X_NAMES[panel.x_key]
+        if start is None or not is_here or not x.low <= start <= x.high:
+            continue
+        at = x.place(start)
+        above = sum(abs(mark.at - at) < MARK_HEIGHT for mark in marks)
+        marks.append(Mark(len(marks) + 1, at, TOP + above * MARK_HEIGHT, told))
+    return marks
 
 
 def _line(series: Series, x: _Scale, y: _Scale) -> Line:

@@ -9,6 +9,7 @@ from fastapi.responses import FileResponse, Response
 
 from paribus_service.dashboard import (
     addresses,
+    curve_pages,
     forms,
     project_views,
     run_views,
@@ -20,8 +21,9 @@ from paribus_service.dashboard.project_route import ProjectRoute
 from paribus_service.dashboard.rendering import HEADERS, PageDep
 from paribus_service.dependencies import BaseUrl, SessionDep
 from paribus_service.errors import NotFound, NotOfferedHere
+from paribus_service.orchestration.inquiries import Subject
 from paribus_service.store import files as file_store
-from paribus_service.store import overview
+from paribus_service.store import finding_counts, overview
 from paribus_service.store import runs as run_store
 
 router = APIRouter(include_in_schema=False)
@@ -42,6 +44,9 @@ def show_sweeps(
     return page.render("sweeps.html", **values)
 
 
+project_router.include_router(curve_pages.router)  # before what takes any other part
+
+
 @project_router.get("/{entity}/{project}")
 def show_project(
     page: PageDep,
@@ -54,7 +59,7 @@ def show_project(
     """A project's sweeps and runs, and what its own runs can tell where that is asked."""
     found = project_views.get_project(session, entity, project)
     told = project_views.told_by_runs(
-        session, found, asked, root=page.root, cache=page.services.answers
+        session, found, asked, root=page.root, services=page.services
     )
     shown = project_views.shown_project(session, found, asked, before=before)
     return page.render("project.html", **shown, **told)
@@ -70,10 +75,13 @@ def show_sweep(
     project: str,
     sweep_id: str,
     after: int = -1,
+    read: bool = False,
 ) -> Response:
-    """One sweep."""
+    """One sweep; with `read`, however much there is to be read for its findings and speeds."""
     sweep = sweep_views.get_sweep_at(session, entity, project, sweep_id)
-    version = f"{overview.sweep_pulse(session, sweep)} {after} {asked.query()}"
+    last_look = finding_counts.last_look(session, Subject.of_sweep(sweep).scope)
+    pulse = overview.sweep_pulse(session, sweep)
+    version = f"{pulse} {last_look} {after} {read} {asked.query()}"
     known = page.unchanged(version)
     if known is not None:
         return known
@@ -85,6 +93,7 @@ def show_sweep(
         base=base,
         services=page.services,
         after=max(after, -1),
+        reads=read,
     )
     return page.render("sweep.html", version=version, **values)
 
@@ -95,11 +104,12 @@ def show_run(
 ) -> Response:
     """One run."""
     run = run_store.get_run_at(session, entity, project, run_id)
-    version = overview.run_pulse(session, run)
+    version = f"{overview.run_pulse(session, run)} {finding_counts.looked_at(session, run.pk)}"
     known = page.unchanged(version)
     if known is not None:
         return known
-    return page.render("run.html", version=version, **run_views.shown_run(session, run))
+    values = run_views.shown_run(session, run, root=page.root, services=page.services)
+    return page.render("run.html", version=version, **values)
 
 
 @project_router.get("/{entity}/{project}/runs/{run_id}/files/{name:path}")

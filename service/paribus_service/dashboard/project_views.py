@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from paribus_service.dashboard import paging, sweep_views
+from paribus_service.dashboard import finding_views, paging, sweep_views
 from paribus_service.dashboard.asked import Asked, offered_keys
 from paribus_service.dashboard.decide_views import (
     MEANINGS,
@@ -10,7 +10,7 @@ from paribus_service.dashboard.decide_views import (
     statuses_of,
     told_or_why_not,
 )
-from paribus_service.dependencies import SessionDep
+from paribus_service.dependencies import Services, SessionDep
 from paribus_service.errors import InvalidRequest, NotFound
 from paribus_service.orchestration.answers import AnswerCache
 from paribus_service.orchestration.inquiries import Inquiry, Subject
@@ -66,7 +66,7 @@ def shown_project(
 
 
 def told_by_runs(
-    session: SessionDep, project: Project, asked: Asked, *, root: str, cache: AnswerCache
+    session: SessionDep, project: Project, asked: Asked, *, root: str, services: Services
 ) -> dict[str, Any]:
     """What the runs that no sweep made can tell of the config keys that vary.
 
@@ -77,17 +77,21 @@ def told_by_runs(
         project: The project.
         asked: The question; without a response, which factors could be told apart.
         root: What links begin with.
-        cache: Where answers are kept.
+        services: For answers that are kept, and the rules.
     """
     found: dict[str, Any] = {
         "asked": asked,
         "decided": None,
         "apart": None,
+        "findings": None,
         "by_reason": sweep_views.by_reason,
     }
     if not asked.is_asked:
         return found
-    subject, inquiry = Subject.of_project(project), asked.inquiry
+    subject, inquiry, cache = Subject.of_project(project), asked.inquiry, services.answers
+    found["findings"] = finding_views.of_subject(
+        session, subject, root=root, services=services, compares=False
+    )
     if asked.response:
         found["decided"] = decided(session, subject, inquiry, root=root, cache=cache)
     else:

@@ -7,6 +7,7 @@ is escaped.
 
 import hashlib
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Annotated, Any
@@ -31,6 +32,14 @@ HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cache-Control": "private, no-cache",
 }
+CHART_HEADERS = {
+    **HEADERS,
+    "Content-Security-Policy": HEADERS["Content-Security-Policy"]
+    .replace("style-src 'self'", "style-src 'self' 'unsafe-inline'")
+    .replace("img-src 'self' data:", "img-src 'self' data: blob:"),
+}
+"""Of pages with an interactive chart: plotly.js adds a style element, and draws what is saved as a
+picture from bytes of the page itself (`blob:`)."""
 FORM_COOKIE = "paribus_form"
 FORM_SECONDS = 12 * 3600  # a page that was left open overnight still works in the morning
 
@@ -57,6 +66,10 @@ def environment() -> Environment:
         duration=wording.duration,
         capitalize_first=wording.capitalize_first,
         sentence=wording.sentence,
+        words=wording.words,
+        told=wording.told,
+        at_second=wording.at_second,
+        ended=wording.ended,
     )
     made.globals.update(
         chip=wording.chip,
@@ -101,7 +114,13 @@ class Page:
         return base_url(self.request, self.services.settings).startswith("https:")
 
     def render(
-        self, template: str, *, status: int = 200, version: str | None = None, **values: Any
+        self,
+        template: str,
+        *,
+        status: int = 200,
+        version: str | None = None,
+        headers: Mapping[str, str] = HEADERS,
+        **values: Any,
     ) -> Response:
         """The page; `version` is what `unchanged` was asked with."""
         text = (
@@ -116,7 +135,7 @@ class Page:
                 **values,
             )
         )
-        response = HTMLResponse(text, status, HEADERS)
+        response = HTMLResponse(text, status, dict(headers))
         if version is not None:
             response.headers["ETag"] = self._etag(version)
         self.remember_form(response)

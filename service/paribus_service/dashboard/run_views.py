@@ -4,10 +4,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from paribus_service.dashboard import charts
+from paribus_service.dashboard import charts, finding_views, throughput_views
 from paribus_service.dashboard.console import ConsoleLine, console_line
 from paribus_service.dashboard.curves import STRETCHES, curves
-from paribus_service.dependencies import SessionDep
+from paribus_service.dashboard.finding_views import RunFindings
+from paribus_service.dependencies import Services, SessionDep
 from paribus_service.orchestration import recorder
 from paribus_service.store import files as file_store
 from paribus_service.store import history, overview
@@ -45,8 +46,9 @@ class Value:
     value: Any
 
 
-def shown_run(session: SessionDep, run: Run) -> dict[str, Any]:
+def shown_run(session: SessionDep, run: Run, *, root: str, services: Services) -> dict[str, Any]:
     """What a run's page shows."""
+    findings = finding_views.of_run(session, run, root=root, services=services)
     sweep = sweep_store.find_sweep(session, run.sweep_id) if run.sweep_id else None
     trial = sweep_store.get_trial(session, run.trial_id) if run.trial_id else None
     return {
@@ -65,7 +67,9 @@ def shown_run(session: SessionDep, run: Run) -> dict[str, Any]:
         "log": log_tail(session, run),
         "log_lines": LOG_LINES,
         "events": overview.recent_events(session, run_id=run.id),
-        **drawn(session, run),
+        "findings": findings,
+        "speed": throughput_views.of_run(session, run, root=root, services=services),
+        **drawn(session, run, findings),
     }
 
 
@@ -75,13 +79,14 @@ def log_tail(session: SessionDep, run: Run) -> list[ConsoleLine]:
     return [console_line(number, text) for number, text in lines]
 
 
-def drawn(session: SessionDep, run: Run) -> dict[str, Any]:
-    """The run's curves, drawn."""
+def drawn(session: SessionDep, run: Run, findings: RunFindings | None) -> dict[str, Any]:
+    """The run's curves, drawn, and what was found in them."""
+    told = [one.told for one in findings.found] if findings else []
     first = max(0, run.history_lines - HISTORY_LINES)
     lines = history.read_lines(session, run, Stream.HISTORY, first=first)
     found = curves(recorder.parse_object(text) for _, text in lines)
     return {
-        "charts": [charts.chart(panel) for panel in found.panels[:CHARTS]],
+        "charts": [charts.chart(panel, told) for panel in found.panels[:CHARTS]],
         "undrawn": [panel.title for panel in found.panels[CHARTS:]],
         "once": found.once,
         "rows_left_out": first,

@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from paribus_service.dashboard import paging
+from paribus_service.dashboard import finding_views, paging, throughput_views
 from paribus_service.dashboard.asked import Asked, offered_keys
 from paribus_service.dashboard.decide_views import decided
 from paribus_service.dashboard.design_views import DesignMatrix, design_matrix
@@ -144,6 +144,7 @@ def shown_sweep(
     base: str,
     services: Services,
     after: int,
+    reads: bool,
 ) -> dict[str, Any]:
     """What a sweep's page shows.
 
@@ -155,7 +156,9 @@ def shown_sweep(
         base: Where agents reach the service.
         services: For the development key, and for answers that are kept.
         after: Number of the trial behind which the table begins; -1 for its beginning.
+        reads: Whether runs are read for findings and speeds however much they have logged.
     """
+    subject = Subject.of_sweep(sweep)
     row = sweep_row(session, sweep)
     why_not_queue = revisions.why_nothing_is_added(sweep)
     trials, more = trial_rows(session, sweep, after=after)
@@ -164,7 +167,6 @@ def shown_sweep(
     if is_live and row.progress.known > MOST_ANSWERED_LIVE and not asked.is_asked:
         found = _not_unasked(row.progress.known)
     else:
-        subject = Subject.of_sweep(sweep)
         found = decided(session, subject, asked.inquiry, root=root, cache=services.answers)
     return {
         "sweep": sweep,
@@ -177,6 +179,12 @@ def shown_sweep(
         "by_reason": by_reason,
         "decided": found,
         "design": _design(session, sweep, found),
+        "findings": finding_views.of_subject(
+            session, subject, root=root, services=services, compares=reads
+        ),
+        "speeds": throughput_views.of_subject(
+            session, subject, root=root, services=services, reads=reads
+        ),
         "asked": asked,
         "keys": offered_keys(session, (row.run.pk for row in trials if row.run)),
         "can_queue": not why_not_queue,
@@ -187,7 +195,8 @@ def shown_sweep(
         "agents": agents[-AGENTS_SHOWN:],
         "agent_count": len(agents),
         "gone_agents": sum(agent.state == AgentState.GONE for agent in agents),
-        "events": overview.recent_events(session, sweep_id=sweep.id),
+        # What rules found has a section of its own, and would push out all else.
+        "events": overview.recent_events(session, sweep_id=sweep.id, without="finding."),
         "config_text": yaml.safe_dump(sweep.config, sort_keys=False, allow_unicode=True),
     }
 

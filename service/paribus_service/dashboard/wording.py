@@ -3,7 +3,8 @@
 import json
 import math
 import re
-from datetime import datetime, timedelta
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from markupsafe import Markup, escape
@@ -94,6 +95,14 @@ def when(moment: datetime | None) -> Markup:
     )
 
 
+def at_second(seconds: float) -> str:
+    """Seconds since 1970 as a moment in UTC; what no calendar holds stays a number."""
+    try:
+        return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    except (OverflowError, ValueError, OSError):
+        return number(seconds)
+
+
 def lasted(start: datetime | None, end: datetime | None) -> str:
     """Time between two moments: 45 s, 3 min 20 s, 2 h 5 min."""
     if start is None or end is None:
@@ -171,6 +180,27 @@ def coded(sentence: str) -> Markup:
     )
 
 
+def words(name: str) -> str:
+    """A name of ours as words: looked_too_coarsely → looked too coarsely."""
+    return name.replace("_", " ")
+
+
+def told(value: Any) -> str:
+    """A number of a finding as people read it; nested ones as `name value, name value`."""
+    if value is None:
+        return "–"
+    if isinstance(value, Mapping):
+        return ", ".join(f"{words(str(name))} {told(part)}" for name, part in value.items())
+    if isinstance(value, list):
+        return ", ".join(map(told, value))
+    return plain(value)
+
+
+def ended(text: str) -> str:
+    """A sentence with one mark at its end; what it begins with may be a key, and stays."""
+    return text if text.endswith((".", "?", "!")) else f"{text}."
+
+
 def capitalize_first(text: str) -> str:
     """The text with a capital at its start."""
     return text[:1].upper() + text[1:]
@@ -178,5 +208,4 @@ def capitalize_first(text: str) -> str:
 
 def sentence(text: str) -> str:
     """A message as a sentence: a capital at its start, and one mark at its end."""
-    begun = capitalize_first(text)
-    return begun if begun.endswith((".", "?", "!")) else f"{begun}."
+    return ended(capitalize_first(text))

@@ -72,12 +72,27 @@ def run_pulse(session: Session, run: Run) -> str:
 
 
 def recent_events(
-    session: Session, *, sweep_id: str | None = None, run_id: str | None = None, limit: int = 30
+    session: Session,
+    *,
+    sweep_id: str | None = None,
+    run_id: str | None = None,
+    without: str | None = None,
+    limit: int = 30,
 ) -> Sequence[Event]:
-    """The newest events of a sweep or of a run, newest first."""
+    """The newest events of a sweep or of a run, newest first.
+
+    Args:
+        session: A reading session.
+        sweep_id: Of this sweep.
+        run_id: Of this run.
+        without: How kinds begin that are left out: `finding.`.
+        limit: How many.
+    """
     query = select(Event).order_by(Event.id.desc()).limit(limit)
     if sweep_id is not None:
         query = query.where(Event.sweep_id == sweep_id)
     if run_id is not None:
         query = query.where(Event.run_id == run_id)
+    if without is not None:
+        query = query.where(~Event.kind.startswith(without))
     return session.scalars(query).all()

@@ -1,5 +1,6 @@
 import math
 import re
+from typing import Any
 
 import pytest
 
@@ -62,3 +63,37 @@ class TestChart:
         spoken = charts.spoken(panel_of(3.0, 1.0, 2.0).series[0])
 
         assert spoken == "loss: 3 points, from 3 at 0 to 2 at 2, lowest 1 at 1, highest 3 at 0"
+
+
+def found_at(step: float, *, keys: str = "loss", x_name: str = "W&B steps") -> dict[str, Any]:
+    """A finding about some keys, from a step on."""
+    told = {"rule": "plateau", "label": None, "sentence": "it stands still"}
+    return {**told, "keys": keys.split(), "steps": [step, 9.0], "x_name": x_name}
+
+
+class TestFindingsOnCharts:
+    def test_a_finding_is_marked_where_it_begins(self) -> None:
+        """Ten points, 0 to 9, from 58 to 390: step 3 lies a third of the way."""
+        drawn = chart(panel_of(*range(10)), [found_at(3)])
+
+        [mark] = drawn.marks
+        assert (mark.number, mark.at, mark.top) == (1, 168.7, 10)
+
+    def test_findings_at_one_place_stand_below_one_another(self) -> None:
+        drawn = chart(panel_of(*range(10)), [found_at(3), found_at(3.1), found_at(8)])
+
+        assert [mark.top for mark in drawn.marks] == [10, 22, 10]
+        assert [mark.number for mark in drawn.marks] == [1, 2, 3]
+
+    @pytest.mark.parametrize(
+        "finding",
+        [
+            found_at(3, keys="eval/loss"),
+            found_at(3, x_name="steps"),
+            found_at(300),
+            {**found_at(3), "steps": None},
+            {**found_at(3), "steps": [None, 9.0]},
+        ],
+    )
+    def test_a_finding_about_something_else_is_not_marked(self, finding: dict[str, Any]) -> None:
+        assert chart(panel_of(*range(10)), [finding]).marks == ()

@@ -157,3 +157,18 @@ class TestLocalPath:
     )
     def test_another_host_is_never_gone_to(self, path: str | None) -> None:
         assert local_path(path, "/paribus") == "/paribus/"
+
+
+class TestNumbersOfFindings:
+    def test_nested_numbers_are_names_and_values(self) -> None:
+        told = wording.told({"noise_sd": 0.123456789, "since": None, "x": [4800.0, 0.5]})
+
+        assert told == "noise sd 0.123457, since –, x 4,800, 0.5"
+
+    def test_a_sentence_keeps_the_key_that_it_begins_with(self) -> None:
+        assert wording.ended("eval/loss rises") == "eval/loss rises."
+        assert wording.ended("Does it rise?") == "Does it rise?"
+
+    def test_seconds_since_1970_are_a_moment_where_a_calendar_holds_them(self) -> None:
+        assert wording.at_second(1.7e9) == "2023-11-14 22:13:20 UTC"
+        assert wording.at_second(1e300) == "1e+300"

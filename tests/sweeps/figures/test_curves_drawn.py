@@ -109,6 +109,12 @@ class TestOverlay:
 
         assert "12 of 90 runs shown." in said
 
+    def test_runs_with_several_lines_are_counted_once(self):
+        said = caption(overlay([line("R1 · a"), line("R1 · b")], key="a, b", drawn_runs=1, runs=7))
+
+        assert "n = 1 run." in said
+        assert "1 of 7 runs shown." in said
+
     def test_arrays_are_taken_too(self):
         curve = CurveLine("R1", np.arange(3.0), np.array([1.0, np.nan, 2.0]))
 

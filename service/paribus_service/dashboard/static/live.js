@@ -16,7 +16,7 @@ function goesOn() {
   return document.querySelector("[data-polls]") !== null;
 }
 
-async function refresh() {
+export async function refresh() {
   const answer = await fetch(location.href, { headers: { Accept: "text/html" }, cache: "no-cache", redirect: "error" });
   if (!answer.ok) throw new Error(`the service answered ${answer.status}`);
   if (etag !== null && answer.headers.get("ETag") === etag) return;
