@@ -30,6 +30,7 @@ from paribus_service.store import findings as finding_store
 from paribus_service.store.engine import session_scope
 from paribus_service.store.tables import Run
 from paribus_sweeps.analysis.findings.rule import Seen
+from paribus_sweeps.analysis.findings.watching import watches_of
 
 ALONE = 20  # runs whose rules are timed one by one
 
@@ -101,7 +102,8 @@ def _rules_alone(
     after = _seen(engine, pks, book)
     told = {rule.name: {"from_start_ms": 0.0, "one_more_row_ms": 0.0} for rule in book.rules}
     for pk in pks:
-        for rule, watch in book.watches():
+        for rule in book.rules:
+            [(_, watch)] = watches_of([rule])
             for seen, name in ((before[pk], "from_start_ms"), (after[pk], "one_more_row_ms")):
                 began = time.process_time()
                 watch.tell(seen)

@@ -28,7 +28,7 @@ class Asked:
 
     Asked()
     Asked(statuses=("found",), rules=("overfitting",))
-    Asked(thresholds=(("overfitting.p", 0.01),), roles=(("eval_loss", "dev/nll"),))
+    Asked(thresholds=(("overfitting.alpha", 0.01),), roles=(("eval_loss", "dev/nll"),))
     """
 
     statuses: tuple[Status, ...] = ()

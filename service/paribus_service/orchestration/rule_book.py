@@ -19,6 +19,7 @@ from paribus_sweeps.analysis.findings.finding import Finding
 from paribus_sweeps.analysis.findings.rule import ComparisonRule, Rule, Seen, Watch
 from paribus_sweeps.analysis.findings.rules import COMPARISONS, RULES, declared, rules_version
 from paribus_sweeps.analysis.findings.thresholds import Thresholds
+from paribus_sweeps.analysis.findings.watching import watches_of
 from paribus_sweeps.analysis.roles import checked
 from paribus_sweeps.errors import SweepError
 
@@ -33,7 +34,7 @@ class RuleBook:
     """The rules in force.
 
     RuleBook.of(settings)
-    book.changed({"overfitting.p": 0.01}, {"eval_loss": "dev/nll"})   # for one question
+    book.changed({"overfitting.alpha": 0.01}, {"eval_loss": "dev/nll"})   # for one question
     """
 
     rules: tuple[Rule, ...]
@@ -87,7 +88,7 @@ class RuleBook:
 
     def watches(self) -> list[tuple[Rule, Watch]]:
         """A fresh memory for each rule about one run."""
-        return [(rule, rule.watch()) for rule in self.rules]
+        return watches_of(self.rules)
 
 
 def hash_of(*parts: Mapping[str, Any]) -> str:

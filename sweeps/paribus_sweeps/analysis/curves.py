@@ -81,7 +81,8 @@ class Curve:
 def _last_of_each(x: FloatArray) -> NDArray[np.intp]:
     """Indices of the last row of each step, by step."""
     order = np.argsort(x, kind="stable")
-    is_last: NDArray[np.bool_] = np.append(np.diff(x[order]) > 0, True)[: len(x)]
+    ordered = x[order]  # compared and not subtracted: a difference may exceed every float
+    is_last: NDArray[np.bool_] = np.append(ordered[1:] != ordered[:-1], True)[: len(x)]
     kept: NDArray[np.intp] = order[is_last]
     return kept
 

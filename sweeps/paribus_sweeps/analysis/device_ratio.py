@@ -66,7 +66,7 @@ class Pair:
 
     def as_dict(self) -> dict[str, Any]:
         """Return it as plain JSON."""
-        ratio = math.exp(self.log_ratio)
+        ratio = _exp(self.log_ratio)
         return {"runs": list(self.faster), "against": list(self.slower), "ratio": ratio}
 
 
@@ -198,6 +198,8 @@ def _interval(
 ) -> tuple[tuple[float, float] | None, str | None]:
     """Return the t interval over pairs as ratios, or why there is none."""
     n = len(logs)
+    if _exp(mean) is None:
+        return None, "their rates differ by more than a number can say"
     if n < 2:
         return None, _NO_PAIR if not n else _ONE_PAIR
     spread = math.sqrt(math.fsum((log - mean) ** 2 for log in logs) / (n - 1))
@@ -225,7 +227,8 @@ def _sentence(
 ) -> str:
     if ratio is None:
         return f"{one} and {other} cannot be compared: {note}."
-    told = f"{one} was {ratio:.4g} times as fast as {other}"
+    times = f"{ratio:.4g} times as fast" if f"{ratio:.4g}" != "1" else "as fast"
+    told = f"{one} was {times} as {other}"
     if interval is None:
         return f"{told} ({note})." if n == 1 else f"{told} (n = {n} pairs; {note})."
     low, high = interval
@@ -246,6 +249,8 @@ def _of_two_runs(
     [[a], [b]] = shared[0]
     if min(len(a.counts), len(b.counts)) < LEAST_FOR_BOOTSTRAP:
         return None
+    if not all((parts > 0).all() for one in (a, b) for parts in (one.counts, one.spans)):
+        return None  # so little in so short a time that no float holds it
     words = words_from(f"{seed} {a.run} {b.run}")
     logs = _drawn_logs(a, words) - _drawn_logs(b, words)
     low, high = np.exp(np.quantile(logs, [(1 - level) / 2, (1 + level) / 2]))

@@ -25,6 +25,7 @@ from paribus_sweeps.analysis.curves import Curve, FloatArray
 
 IntArray = NDArray[np.int64]
 
+_DENSE = 8  # places of a table for each row that is looked up in it
 _WORDS = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 
 
@@ -116,11 +117,11 @@ class History:
             Shape (n,) for the n values of `key`.
         """
         mine, theirs = self[key].rows, self[other]
+        if np.array_equal(mine, theirs.rows):  # logged together, as most keys are
+            return theirs.values.copy()
+        place = places_in(mine, theirs.rows)
         found = np.full(len(mine), math.nan)
-        if len(theirs):
-            place = np.minimum(np.searchsorted(theirs.rows, mine), len(theirs) - 1)
-            same = theirs.rows[place] == mine
-            found[same] = theirs.values[place[same]]
+        found[place >= 0] = theirs.values[place[place >= 0]]
         return found
 
     def carried(self, key: str, other: str) -> FloatArray:
@@ -141,6 +142,23 @@ class History:
         """Return the key over `x_key` (the row's number by default), METHOD 9.1 applied."""
         x = self[key].rows.astype(float) if x_key is None else self.along(key, x_key)
         return Curve.of_columns(x, self[key].values)
+
+
+def places_in(rows: IntArray, held: IntArray) -> IntArray:
+    """Return where each row stands among others, -1 where it does not; both rise strictly.
+
+    Where rows are dense they are looked up in a table, which is a tenth of the work of searching.
+    """
+    if not len(rows) or not len(held):
+        return np.full(len(rows), -1, dtype=np.int64)
+    first, end = min(rows[0], held[0]), max(rows[-1], held[-1]) + 1
+    if end - first <= _DENSE * (len(rows) + len(held)):
+        table = np.full(end - first, -1, dtype=np.int64)
+        table[held - first] = np.arange(len(held))
+        found: IntArray = table[rows - first]
+        return found
+    place = np.minimum(np.searchsorted(held, rows), len(held) - 1)
+    return np.where(held[place] == rows, place, -1)
 
 
 @dataclass(slots=True)

@@ -11,7 +11,8 @@ nothing is guessed: the caller names the key.
 
 Source: transformers 5.23.0, trainer.py (`log`, `evaluate`) and integrations (`rewrite_logs`:
 `eval_loss` becomes `eval/loss`, `test_…` `test/…`, all else `train/…`, `num_input_tokens_seen`
-too); lightning 2.x, loggers/wandb.py (`trainer/global_step` in every row),
+too); lightning 2.5.6 and 2.6.6, loggers/wandb.py (`trainer/global_step` in every row; it counts
+from 0, so that n stands beside what step n + 1 came to),
 callbacks/lr_monitor.py (`lr-AdamW`, `lr-AdamW/pg1`; beside them `…-momentum`, `…-weight_decay`),
 utilities/grads.py (`grad_2.0_norm_total`), `self.log` (`…_step` and `…_epoch` where both are
 asked for); keras 3 (`loss`, `val_loss`) and wandb 0.31.0, integration/keras (`epoch/loss`,

@@ -9,6 +9,9 @@ Rows that come within half a second of one another are one moment. A program tha
 rows in batches stamps all of a batch with the time of sending (ours does, every few
 seconds), and between two rows of one batch no time seems to pass.
 
+Between a step's row and the row of a look at that step nothing is trained, however much longer
+than the look it took: a checkpoint was loaded, or somebody evaluated once more an hour later.
+
 Source: METHOD 9.6.
 """
 
@@ -104,7 +107,11 @@ def throughput(rows: Iterable[Row]) -> Throughput:
 
 
 def timed(
-    steps: FloatArray, seconds: FloatArray, looking: FloatArray
+    steps: FloatArray,
+    seconds: FloatArray,
+    looking: FloatArray,
+    *,
+    is_told: NDArray[np.bool_] | None = None,
 ) -> tuple[Throughput, Intervals]:
     """Return the rate of one run, and the intervals that it rests on; see `throughput`.
 
@@ -112,13 +119,16 @@ def timed(
         steps: Shape (rows,).
         seconds: Since the run began.
         looking: Seconds of the looks that each row reports; NaN or 0 where it reports none.
+        is_told: Whether a row holds its step itself; of the others it is the last one before
+            them, and training may have gone on. None: all do.
     """
-    intervals, is_first = _intervals(steps, seconds, looking)
+    is_told = np.ones(len(steps), dtype=bool) if is_told is None else is_told
+    intervals, is_first = _intervals(steps, seconds, looking, is_told)
     counted = intervals.at(~is_first)
     with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
-        is_possible = (counted.seconds > 0) & np.isfinite(counted.steps / counted.seconds)
-    possible = counted.at(is_possible)
-    each = possible.seconds / possible.steps
+        each, rates = counted.seconds / counted.steps, counted.steps / counted.seconds
+    is_possible = (counted.seconds > 0) & (each <= MOST) & np.isfinite(rates)
+    possible, each = counted.at(is_possible), each[is_possible]
     kept = possible.at(each <= LONGEST_TO_MEDIAN * np.median(each)) if len(each) else possible
     total = math.fsum(kept.seconds)
     return Throughput(
@@ -134,7 +144,7 @@ def timed(
 
 
 def _intervals(
-    steps: FloatArray, seconds: FloatArray, looking: FloatArray
+    steps: FloatArray, seconds: FloatArray, looking: FloatArray, is_told: NDArray[np.bool_]
 ) -> tuple[Intervals, NDArray[np.bool_]]:
     """Return the intervals of every session, and which of them are the first of theirs."""
     rows = _rows_that_count(np.stack((steps, seconds, looking)))
@@ -145,12 +155,28 @@ def _intervals(
         return none, np.empty(0, dtype=bool)
     last, is_begin = rows[ends], np.array(begins)
     looked = np.where((looking > 0) & (looking <= MOST), looking, 0.0)[rows]
-    looked = np.add.reduceat(looked, [0, *(end + 1 for end in ends[:-1])])
-    found = Intervals(
-        np.diff(steps[last]), np.diff(seconds[last]) - looked[1:], last[:-1], last[1:]
-    )
+    lost = _lost(steps[rows], seconds[rows], looked, is_told[rows])
+    lost = np.add.reduceat(lost, [0, *(end + 1 for end in ends[:-1])])
+    found = Intervals(np.diff(steps[last]), np.diff(seconds[last]) - lost[1:], last[:-1], last[1:])
     within = ~is_begin[1:]
     return found.at(within), is_begin[:-1][within]
+
+
+def _lost(
+    steps: FloatArray, seconds: FloatArray, looked: FloatArray, is_told: NDArray[np.bool_]
+) -> FloatArray:
+    """Return the seconds before each row that went into its looks, or into waiting for them.
+
+    Only a look's row is known to have followed the row before it without training: others may
+    repeat a step because gradients are accumulated. Rows that were stamped when they were sent
+    may stand closer than the looks took.
+    """
+    lost = looked.copy()
+    waited = (looked > 0) & is_told
+    waited[1:] &= (steps[1:] == steps[:-1]) & is_told[:-1]
+    waited[:1] = False
+    lost[waited] = np.maximum(looked, np.diff(seconds, prepend=0.0))[waited]
+    return lost
 
 
 def _rows_that_count(table: FloatArray) -> IntArray:

@@ -84,7 +84,9 @@ def training_speed(
             count its examples.
     """
     rows = _Rows.of(history, roles, looks)
-    told, intervals = timed(rows.carried(rows.step_key), rows.seconds, rows.looking)
+    is_told = np.isin(rows.numbers, history[rows.step_key].rows)
+    steps = rows.carried(rows.step_key)
+    told, intervals = timed(steps, rows.seconds, rows.looking, is_told=is_told)
     counts, spans = parts_of(intervals.steps, intervals.seconds)
     return TrainingSpeed(
         steps_per_second=told.rate,

@@ -11,6 +11,7 @@ Source: METHOD 9.2, "Price of a cadence"; transformers 5.23, trainer.py
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from fractions import Fraction
@@ -214,7 +215,8 @@ def _steps(args: Mapping[str, Any], train: int) -> tuple[int, int]:
     per_epoch = max(1, math.ceil(batches / args["gradient_accumulation_steps"]))
     if args["max_steps"] > 0:
         return args["max_steps"], per_epoch
-    return math.ceil(Fraction(str(args["num_train_epochs"])) * per_epoch), per_epoch
+    asked = args["num_train_epochs"] * per_epoch  # in floats, as the Trainer: .07 x 100 are 8
+    return math.ceil(min(asked, sys.float_info.max)), per_epoch
 
 
 def looks(steps: int, eval_steps: int) -> int:

@@ -60,6 +60,10 @@ class TestCurve:
         assert len(curve) == 0
         assert not curve.ends_non_finite
 
+    def test_steps_whose_difference_no_number_holds_are_steps(self):
+        """1e308 - (-1e308) is beyond the largest float; warnings are errors here."""
+        assert points(Curve.of([(1e308, 0.7), (-1e308, 0.9)])) == [(-1e308, 0.9), (1e308, 0.7)]
+
     def test_it_can_be_put_over_examples(self):
         curve = Curve.of([(10, 0.9), (20, math.nan), (30, 0.5)]).stretched(64)
 

@@ -125,6 +125,21 @@ class TestPairs:
         assert "more than an interval can say" in found.sentence
         json.dumps(found.as_dict(), allow_nan=False)
 
+    def test_rates_that_no_ratio_holds_are_said_to_be_so(self):
+        """1e200 over 1e-200 is beyond the largest float."""
+        found = ratio_of((T4, "a", 1e-200), (A100, "a", 1e200))
+
+        assert (found.ratio, found.n, found.as_dict()["pairs"][0]["ratio"]) == (None, 1, None)
+        assert found.sentence == (
+            "NVIDIA A100 and Tesla T4 cannot be compared: their rates differ by more than a "
+            "number can say."
+        )
+
+    def test_equal_rates_are_as_fast(self):
+        found = ratio_of((T4, "a", 2.0), (A100, "a", 2.0))
+
+        assert found.sentence.startswith("NVIDIA A100 was as fast as Tesla T4 (n = 1")
+
     @given(st.lists(st.floats(1e-3, 1e3), min_size=4, max_size=4), st.permutations(range(4)))
     def test_the_order_of_runs_does_not_matter(self, rates, order):
         runs = [
@@ -188,6 +203,13 @@ class TestTheseTwoRuns:
     @pytest.mark.parametrize(("n", "seed"), [(9, "s"), (30, None)])
     def test_few_intervals_or_no_seed_draw_nothing(self, n, seed):
         assert self.two(n=n, seed=seed).these_two_runs is None
+
+    def test_intervals_in_which_nothing_was_done_draw_nothing(self):
+        none = DeviceRate("a", T4, "same", 1.0, np.zeros(20), np.ones(20))
+
+        [found] = device_ratios([none, of_intervals("b", A100, [1.0] * 20)], seed="s")
+
+        assert found.these_two_runs is None
 
     def test_it_is_right_for_more_resamples_than_fit_at_once(self):
         """9,261 intervals in blocks of 21: 441 draws each, in two pieces of up to 4 M."""

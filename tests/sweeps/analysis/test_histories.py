@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from paribus_sweeps.analysis.histories import (
@@ -16,6 +16,7 @@ from paribus_sweeps.analysis.histories import (
     HistoryBuilder,
     as_number,
     is_dense,
+    places_in,
     scalars_of,
     shared_rows,
 )
@@ -94,6 +95,16 @@ class TestHistory:
 
         assert np.isnan(history.along("loss", "_step")).all()
 
+    @settings(deadline=None)
+    @given(st.sets(st.integers(0, 60)), st.sets(st.integers(0, 60)), st.sampled_from([1, 1_000]))
+    def test_rows_are_found_among_others_dense_or_not(self, rows, held, apart):
+        mine, others = sorted(rows), sorted(held)
+
+        found = places_in(apart * np.array(mine, dtype=int), apart * np.array(others, dtype=int))
+
+        expected = [others.index(row) if row in held else -1 for row in mine]
+        assert found.tolist() == expected
+
     def test_carried_is_the_last_one_before_or_in_the_row(self):
         rows = [{"loss": 1.0}, {"epoch": 0.5}, {"loss": 2.0}, {"loss": 3.0, "epoch": 1.0}]
         history = History.of_rows(rows)
@@ -153,6 +164,7 @@ class TestBuilder:
 
         assert pairs(history["a.b"]) == [(0, 2.0)]
 
+    @settings(deadline=None)
     @given(ROWS, st.integers(0, 12))
     def test_in_pieces_it_is_what_it_is_at_once(self, rows, cut):
         first, second = rows[:cut], rows[cut:]

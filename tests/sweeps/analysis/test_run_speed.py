@@ -59,6 +59,16 @@ class TestTraining:
 
         assert found.training.steps_per_second == pytest.approx(30 / 12)
 
+    def test_training_between_looks_without_a_step_is_training(self):
+        """A second a step: 30 steps and 5 s of look three times, and 10 steps: 115 s a hundred."""
+        rows: Rows = []
+        for hundred in range(6):
+            begun = 115.0 * hundred
+            rows.append({"train/global_step": 100 * hundred, "_runtime": begun})
+            rows += [{"eval/runtime": 5.0, "_runtime": begun + 35.0 * i} for i in (1, 2, 3)]
+
+        assert measured(rows).training.steps_per_second == pytest.approx(1.0)
+
     def test_a_suspended_host_is_dropped_and_said(self):
         """Ten steps took 4, 4, 4 and 400 s behind the first."""
         found = measured(trained(5, 25, 29, 33, 37, 437))

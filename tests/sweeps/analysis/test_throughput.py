@@ -37,6 +37,30 @@ class TestThroughput:
 
         assert throughput(rows).rate == pytest.approx(10 / 2)
 
+    def test_an_evaluation_long_after_the_last_step_is_no_training(self):
+        """Step 30 ends at 14; the look at 60 took 4 s, and 42 s passed with nothing."""
+        rows = logged((10, 10), (20, 12), (30, 14), (30, 60, 4.0))
+
+        found = throughput(rows)
+
+        assert (found.rate, found.seconds) == (pytest.approx(10 / 2), 2)
+
+    def test_a_look_that_is_sent_with_its_step_is_left_out_all_the_same(self):
+        """Sent 1 s before the row of its look of 6 s: step 30 took 28 - 19 s less these 6."""
+        rows = logged((10, 10), (20, 18), (20, 19, 6.0), (30, 27), (30, 28, 6.0), (40, 30))
+
+        found = throughput(rows)
+
+        assert found.seconds == pytest.approx((28 - 19 - 6) + (30 - 28))
+
+    def test_rows_that_repeat_a_step_without_a_look_are_training(self):
+        """Gradients of two batches make a step, and each batch has a row: 2 s a step."""
+        found = throughput(
+            logged((1, 1), (1, 2), (2, 3), (2, 4), (3, 5), (3, 6), (3, 9, 3.0), (4, 10), (4, 11))
+        )
+
+        assert (found.rate, found.seconds) == (pytest.approx(2 / 4), 4)
+
     def test_a_suspended_host_is_left_out(self):
         """Seconds per step .2, .2, .2, 100: the last is beyond five times the median."""
         found = throughput(logged((10, 9), (20, 11), (30, 13), (40, 15), (50, 1015)))
@@ -101,6 +125,12 @@ class TestThroughput:
     @pytest.mark.parametrize("seconds", [math.nan, math.inf, -1.0])
     def test_an_evaluation_without_a_time_takes_none(self, seconds):
         assert throughput(logged((10, 1), (20, 2), (30, 3, seconds))).rate == 10
+
+    def test_steps_so_small_that_one_takes_forever_are_no_steps(self):
+        """1 s for 5e-324 of a step: seconds per step are beyond the largest float."""
+        found = throughput(logged((0.0, 0), (5e-324, 1), (1e-323, 2), (1.5e-323, 3)))
+
+        assert (found.rate, found.impossible_dropped) == (None, 2)
 
     def test_no_rows_have_no_rate(self):
         assert throughput([]).as_feature().value is None

@@ -130,6 +130,11 @@ class TestCounting:
         # 0.1 x 3,125 = 312.5
         assert priced(num_train_epochs=0.1).steps == 313
 
+    def test_part_of_an_epoch_is_counted_in_floats_as_the_trainer_does(self) -> None:
+        # 1,600 reviews: 800 to train on, 100 steps an epoch; in floats .07 x 100 is
+        # 7.000000000000001, whose ceiling is 8 (transformers 5.23, trainer.py)
+        assert priced(num_train_epochs=0.07, pool_size=1600).steps == 8
+
     def test_max_steps_wins_over_epochs(self) -> None:
         made = priced(max_steps=100)
 

@@ -66,10 +66,10 @@ def paired(seen: Seen, key: str, train_keys: Collection[str], *, is_turned: bool
 def _paired(seen: Seen, key: str, train_key: str | None, is_turned: bool) -> Pair:
     keys = (key,) if train_key is None else (key, train_key)
     x_key = seen.x_key(*keys)
-    curve = seen.history.curve(key, x_key)
+    curve = seen.curve_over(key, x_key)
     train: FloatArray = np.full(len(curve), math.nan)
     if train_key is not None:
-        train = means_between(seen.history.curve(train_key, x_key), curve.x)
+        train = means_between(seen.curve_over(train_key, x_key), curve.x)
     turned = replace(curve, values=-curve.values) if is_turned else curve
     return Pair(key, train_key, seen.x_name(*keys), turned, train, is_turned)
 

@@ -9,7 +9,7 @@ import math
 
 import numpy as np
 
-from paribus_sweeps.analysis.curves import Curve
+from paribus_sweeps.analysis.curves import Curve, FloatArray
 from paribus_sweeps.analysis.findings.excursions import CREATED, DELTA_SHARE, usual_delta
 from paribus_sweeps.analysis.findings.thresholds import Threshold, Thresholds
 
@@ -62,8 +62,16 @@ def cadence_of(curve: Curve) -> float | None:
     if len(curve) < 2:
         return float(curve.x[0]) if len(curve) and curve.x[0] > 0 else None
     with np.errstate(over="ignore"):
-        usual = float(np.median(np.diff(curve.x)))
+        usual = usual_gap(curve.x)
     return usual if math.isfinite(usual) else None
+
+
+def usual_gap(x: FloatArray) -> float:
+    """Return the median distance of two points or more; where all are equal, none is sorted."""
+    gaps = np.diff(x)
+    if gaps.min() == gaps.max():
+        return float(gaps[0])
+    return float(np.median(gaps))
 
 
 def share_before(dense: Curve, x: float, until: float) -> tuple[float, float] | None:

@@ -25,6 +25,7 @@ windows are ours.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -117,14 +118,15 @@ class _Look:
 
 def loss_at_chance(seen: Seen) -> Finding:
     """Say whether a run's loss has stayed where guessing would have it."""
-    held = {key: seen.curve(key) for role in _ROLES if (key := seen.key(role)) is not None}
+    keys = [key for role in _ROLES if (key := seen.key(role)) is not None]
     least = int(seen.thresholds[LEAST_POINTS.name])
-    key = next((key for key, curve in held.items() if len(curve) >= least), None)
+    key = next((key for key in keys if len(seen.curve(key)) >= least), None)
     if key is None:
-        return Finding.unknown(NAME, _too_few(seen, held, least), keys=tuple(held))
-    if not seen.facts.is_over and held[key].x[-1] < seen.thresholds[LEAST_STEPS.name]:
-        return Finding.unknown(NAME, _early(seen, key, held[key]), keys=(key,))
-    medians = _medians(held[key])
+        return Finding.unknown(NAME, _too_few(seen, keys, least), keys=tuple(keys))
+    curve = seen.curve(key)
+    if not seen.facts.is_over and curve.x[-1] < seen.thresholds[LEAST_STEPS.name]:
+        return Finding.unknown(NAME, _early(seen, key, curve), keys=(key,))
+    medians = _medians(curve)
     if not np.isfinite(medians).all():
         return Finding.unknown(NAME, f"{key}: the values are too large to compute with")
     accuracy = _accuracy(seen)
@@ -132,16 +134,16 @@ def loss_at_chance(seen: Seen) -> Finding:
     if isinstance(classes, str):
         return Finding.unknown(NAME, classes, keys=(key,), next_step=_NAME_CLASSES)
     return _told(
-        _Look(key, seen.x_name(key), held[key], medians, classes, accuracy),
+        _Look(key, seen.x_name(key), curve, medians, classes, accuracy),
         tolerance=seen.thresholds[R2.name],
         margin=seen.thresholds[ACCURACY.name],
     )
 
 
-def _too_few(seen: Seen, held: dict[str, Curve], least: int) -> str:
-    if not held:
+def _too_few(seen: Seen, keys: Sequence[str], least: int) -> str:
+    if not keys:
         return seen.missing("eval_loss")
-    shown = " and ".join(f"{counted(len(curve), 'value')} of {key}" for key, curve in held.items())
+    shown = " and ".join(f"{counted(len(seen.curve(key)), 'value')} of {key}" for key in keys)
     return f"too few values: {shown}, and at least {least} of one are needed"
 
 

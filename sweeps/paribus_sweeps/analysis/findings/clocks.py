@@ -98,7 +98,8 @@ def _forward(seen: Seen, held: tuple[str, ...]) -> Finding | None:
     if step_key is None:
         return None
     rows, times = _finite(seen, held[0])
-    if not len(times):
+    longest = seen.thresholds[FORWARD_SECONDS.name]
+    if not (np.diff(times) > longest).any():  # a look that is taken off makes none longer
         return None
     begins = np.flatnonzero(np.diff(times, prepend=-np.inf) > BATCH_SECONDS)
     ends = np.append(begins[1:], len(times)) - 1
@@ -112,7 +113,7 @@ def _forward(seen: Seen, held: tuple[str, ...]) -> Finding | None:
         return None
     usual = LONGEST_TO_MEDIAN * float(np.median(each[counts]))
     excess = seconds - usual * np.where(counts, taken, 0.0)
-    places = np.flatnonzero(counts & (excess > seen.thresholds[FORWARD_SECONDS.name]))
+    places = np.flatnonzero(counts & (excess > longest))
     if not len(places):
         return None
     most = float(seconds[places].max())
@@ -138,6 +139,8 @@ def _evaluating(seen: Seen, first_rows: IntArray) -> FloatArray:
 def _finite(seen: Seen, key: str) -> tuple[IntArray, FloatArray]:
     column = seen.history[key]
     finite = np.isfinite(column.values)
+    if finite.all():
+        return column.rows, column.values
     return column.rows[finite], column.values[finite]
 
 

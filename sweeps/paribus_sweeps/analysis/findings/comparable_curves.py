@@ -21,6 +21,7 @@ import numpy as np
 from paribus_sweeps.analysis.comparable import EXAMPLES_SEEN, STEPS
 from paribus_sweeps.analysis.curves import Curve, FloatArray, common_grid
 from paribus_sweeps.analysis.findings.partners import Labels, blocks_of, setting_of
+from paribus_sweeps.analysis.findings.rule import STEPS as OPTIMIZER_STEPS
 from paribus_sweeps.analysis.findings.rule import Seen
 
 _MOST_POINTS = 1_000  # of a band; a chart shows no more
@@ -117,21 +118,21 @@ class Band:
 def seed_bands(runs: Iterable[Seen], key: str) -> tuple[Band, ...]:
     """Return a band for each setting (and block) whose runs logged a key.
 
-    x is examples seen where it is known of every run, else steps. A run that repeats a seed
-    counts as one more run.
+    x is examples seen where it is known of every run, else steps; runs over optimizer steps and
+    runs over W&B's share no band. A run that repeats a seed counts as one more run.
 
     Args:
         runs: Of one or more settings.
         key: What is shown.
     """
     having = [seen for seen in runs if key in seen.history]
-    over_examples = knows_examples(having)
-    groups: defaultdict[tuple[Labels, Labels], list[Seen]] = defaultdict(list)
+    over_examples = knows_examples((seen, key) for seen in having)
+    groups: defaultdict[tuple[Labels, Labels, str], list[Seen]] = defaultdict(list)
     for seen in having:
-        groups[setting_of(seen.facts), blocks_of(seen.facts)].append(seen)
+        groups[setting_of(seen.facts), blocks_of(seen.facts), seen.x_name(key)].append(seen)
     return tuple(
         band
-        for (setting, blocks), held in groups.items()
+        for (setting, blocks, _), held in groups.items()
         if (band := _band(setting, blocks, held, key, over_examples)) is not None
     )
 
@@ -169,10 +170,17 @@ def _sd(values: FloatArray) -> FloatArray | None:
     return np.asarray(values.std(axis=0, ddof=1)) if len(values) > 1 else None
 
 
-def knows_examples(runs: Iterable[Seen]) -> bool:
-    """Whether it is known of every run how many examples a step takes."""
-    each = [seen.facts.examples_per_step for seen in runs]
-    return all(known is not None and 0 < known < math.inf for known in each)
+def knows_examples(curves: Iterable[tuple[Seen, str]]) -> bool:
+    """Whether it is known of every run's key at how many examples seen its values stand.
+
+    It is where the key stands beside optimizer steps (W&B's count calls of log), and where it is
+    known how many examples one takes.
+    """
+    return all(
+        known is not None and 0 < known < math.inf and seen.x_name(key) == OPTIMIZER_STEPS
+        for seen, key in curves
+        for known in (seen.facts.examples_per_step,)
+    )
 
 
 def over(seen: Seen, key: str, over_examples: bool) -> Curve:

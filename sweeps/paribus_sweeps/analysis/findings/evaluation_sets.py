@@ -80,9 +80,9 @@ def _timed(seen: Seen) -> tuple[int | None, str | None]:
     rate = seconds.removesuffix("runtime") + "samples_per_second"
     times, rates = seen.history[seconds].values, seen.history.along(seconds, rate)
     usable = np.isfinite(times) & np.isfinite(rates) & (times > 0)
-    with np.errstate(over="ignore"):
+    with np.errstate(over="ignore", invalid="ignore"):
         found = times[usable] * rates[usable]
-    size = float(np.median(found)) if len(found) else 0.0
+        size = float(np.median(found)) if len(found) else 0.0
     if not 1 <= size < _MOST_EXAMPLES or np.abs(found - size).max() > _ROUNDING * size:
         return None, None
     seconds_a_look = float(np.median(times[usable]))

@@ -29,6 +29,7 @@ BASES = ("examples", "steps", "loss")
 MEASURES = ("sd_log", "variance", "maximum", "median")
 _BLOCKS = 20  # stretches of a run whose mean train losses are compared: one is 5 % of a run
 _LARGEST_LOG = 709.0  # math.exp overflows beyond
+_EQUAL = 1e-12  # METHOD 13: logarithms that differ by less are one value
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,7 +189,7 @@ def _blocks(g: Curve, loss: Curve) -> list[tuple[float, FloatArray]]:
     for block in range(_BLOCKS):
         held, losses = g.values[of_g == block], loss.values[of_loss == block]
         if len(held) and len(losses):
-            with np.errstate(over="ignore"):
+            with np.errstate(over="ignore", invalid="ignore"):
                 found.append((float(np.mean(losses)), held))
     return found
 
@@ -206,8 +207,13 @@ class Overall:
     """Pairs."""
     ratio: float
     low: float | None
-    """Of the 95 % t interval on ln ratio; None below two pairs."""
+    """Of the 95 % t interval on ln ratio; None below two pairs, and where they do not vary."""
     high: float | None
+
+    @property
+    def is_one(self) -> bool:
+        """Whether two pairs or more are equal at both levels."""
+        return self.n > 1 and self.low is None and abs(math.log(self.ratio)) <= _EQUAL
 
     @property
     def is_clear(self) -> bool:
@@ -221,9 +227,10 @@ def overall(ratios: Sequence[float]) -> Overall | None:
         return None
     logs = np.log(np.asarray(ratios, dtype=float))
     n, mean = len(logs), float(logs.mean())
-    if n < 2:
+    spread = float(logs.std(ddof=1)) if n > 1 else 0.0
+    if spread <= _EQUAL:
         return Overall(n, _exp(mean), None, None)
-    half = -float(special.stdtrit(n - 1, 0.025)) * float(logs.std(ddof=1)) / math.sqrt(n)
+    half = -float(special.stdtrit(n - 1, 0.025)) * spread / math.sqrt(n)
     return Overall(n, _exp(mean), _exp(mean - half), _exp(mean + half))
 
 

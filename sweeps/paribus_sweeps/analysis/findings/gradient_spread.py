@@ -38,6 +38,7 @@ from paribus_sweeps.analysis.findings.partners import (
     setting_of,
 )
 from paribus_sweeps.analysis.findings.rule import ComparisonRule, Seen
+from paribus_sweeps.analysis.findings.spikes import median_of
 from paribus_sweeps.analysis.findings.thresholds import Threshold
 from paribus_sweeps.analysis.words import counted, number
 
@@ -94,7 +95,7 @@ def _medians(factor: str, norms: Mapping[str, Gradients]) -> list[Mapping[str, l
     for one in norms.values():
         if len(one.norms):
             where = setting_of(one.seen.facts, {factor}), blocks_of(one.seen.facts)
-            median = float(np.median(one.norms.values))
+            median = median_of(one.norms.values)
             both[where][level_of(one.seen, factor)].append(median)
     return list(both.values())
 
@@ -146,7 +147,7 @@ def _told(factor: str, low: str, high: str, found: Sequence[Compared], limit: fl
         for basis in BASES
         for what in MEASURES
     }
-    basis = next((b for b in BASES if totals[b, "sd_log"] is not None), None)
+    basis = _headline(totals)
     told: dict[str, Any] = {
         "factor": factor,
         "runs": tuple(run for one in found for run in one.runs),
@@ -154,17 +155,41 @@ def _told(factor: str, low: str, high: str, found: Sequence[Compared], limit: fl
     }
     headline = None if basis is None else totals[basis, "sd_log"]
     if basis is None or headline is None:
-        reasons = sorted({str(one.by_basis[b]) for one in found for b in BASES})
+        reasons = sorted({_why_none(one.by_basis[b]) for one in found for b in BASES})
         why = "; ".join(reasons[:_MOST_REASONS])
         return Finding.unknown(NAME, f"`{factor}`, {low} against {high}: {why}.", **told)
-    sentence = _sentence(factor, low, high, basis, totals, found)
+    sentence = _sentence(factor, low, high, basis, totals)
     sentence += _cautions((low, high), found, totals, limit)
+    if headline.is_one:
+        return Finding.absent(NAME, f"{sentence} Both levels spread equally.", **told)
     if headline.low is None:
-        sentence += " One pair of runs: no interval, so noise alone may do that."
-        more = "Run both levels with another seed: two pairs give an interval."
-        return Finding.unknown(NAME, sentence, next_step=more, **told)
+        return Finding.unknown(NAME, f"{sentence} {_NO_INTERVAL[headline.n > 1]}", **told).with_(
+            next_step="Run both levels with another seed: two pairs that vary give an interval."
+        )
     make = Finding.found if headline.is_clear else Finding.absent
     return make(NAME, sentence, **told)
+
+
+_NO_INTERVAL = {
+    False: "One pair of runs: no interval, so noise alone may do that.",
+    True: "Every pair has the same ratio: no variation to make an interval from.",
+}
+
+
+def _headline(totals: Totals) -> str | None:
+    """Return the points at which most pairs have a ratio; of equally many, the first."""
+    known = {b: total.n for b in BASES if (total := totals[b, "sd_log"]) is not None}
+    return max(known, key=lambda b: known[b], default=None)
+
+
+def _why_none(found: Ratios | str) -> str:
+    """Return why a pair has no ratio of the sds of ln g at one set of points."""
+    if isinstance(found, str):
+        return found
+    return (
+        f"at {counted(found.points, 'point')} of each the sd of ln gradient norm has no ratio (a "
+        "norm of 0 has no logarithm, and equal norms have no spread)"
+    )
 
 
 def _numbers(
@@ -204,7 +229,6 @@ def _sentence(
     high: str,
     basis: str,
     totals: Totals,
-    found: Sequence[Compared],
 ) -> str:
     parts = [
         f"{_ratio_words(total)} {_WORDS[other]}"
@@ -218,15 +242,18 @@ def _sentence(
         if total is not None
     )
     return (
-        f"`{factor}` {high} against {low}: the sd of ln gradient norm is {', '.join(parts)} "
-        f"({counted(len(found), 'pair')}); {_WORDS[basis]}, {beside}."
+        f"`{factor}` {high} against {low}: the sd of ln gradient norm is {', '.join(parts)}; "
+        f"{_WORDS[basis]}, {beside}."
     )
 
 
 def _ratio_words(total: Overall) -> str:
+    n = counted(total.n, "pair")
     if total.low is None or total.high is None:
-        return f"{number(total.ratio)} times"
-    return f"{number(total.ratio)} times ({number(total.low)} to {number(total.high)})"
+        return f"{number(total.ratio)} times as large ({n})"
+    return (
+        f"{number(total.ratio)} times as large ({number(total.low)} to {number(total.high)}, {n})"
+    )
 
 
 def _cautions(
@@ -249,7 +276,7 @@ def _cautions(
 
 GRADIENT_SPREAD = ComparisonRule(
     name=NAME,
-    version=1,
+    version=2,
     section="9.1, 9.4",
     meaning="What a factor did to the spread of the gradient norm, over runs equal in everything "
     "else: at equal examples seen, equal steps and equal train loss.",

@@ -4,7 +4,10 @@ All four are rules of thumb (METHOD 9.4), not tests; each threshold can be set.
 
 - spike: a value above 10 times the median of the 50 finite values before it, of which there
   must be 10 or more.
-- explosion: any value that is NaN or infinite, or more than 1 % of the finite values spikes.
+  Where a lognormal with the run's own spread would have as many, and one as large
+  (`own_spread`), they are counted and told, and are no finding: `within_spread`.
+- explosion: any value that is NaN or infinite, or more than 1 % of the finite values spikes and
+  more than that spread makes.
 - vanishing: the median of the last tenth is below a thousandth of that of the first tenth.
 - clipping active: the share of values above the norm that gradients are clipped to. It is
   `found` where that is the larger part, so that the typical step is a clipped one.
@@ -24,26 +27,30 @@ returns it).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from paribus_sweeps.analysis.curves import Curve, FloatArray
+from paribus_sweeps.analysis.curves import Curve
 from paribus_sweeps.analysis.findings.finding import Finding
+from paribus_sweeps.analysis.findings.norms import ROLE, Norms
 from paribus_sweeps.analysis.findings.recorded_settings import (
     CLIP_NORM,
     setting,
     text_setting,
     uses_fp16,
 )
-from paribus_sweeps.analysis.findings.rule import STEPS, Rule, Seen, each_time
-from paribus_sweeps.analysis.findings.spikes import SPIKE_THRESHOLDS, Spikes, median_of
+from paribus_sweeps.analysis.findings.rule import Rule, Seen, each_time
+from paribus_sweeps.analysis.findings.spikes import (
+    SPIKE_THRESHOLDS,
+    SPREAD_ALPHA,
+    Spikes,
+    median_of,
+)
 from paribus_sweeps.analysis.findings.thresholds import Threshold
 from paribus_sweeps.analysis.labels import number_of
 from paribus_sweeps.analysis.words import counted, number
 
-ROLE = "grad_norm"
 CLIPPED_NEARNESS = 1e-3  # relative; torch's clipped norm lies closer from a norm of 1e-3 on
 CLIPPED_LEAST = 3  # values at the norm itself that no chance explains
 PASCANU_LOW = 0.5  # clipping norm over mean norm, section 3.2: from here to 10
@@ -77,120 +84,79 @@ CLIPPING_SHARE = Threshold(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Norms:
-    """The gradient norms of one run, and what is to be said of them."""
-
-    key: str
-    curve: Curve
-    x_name: str
-    gap: float | None
-    """Median of the optimizer steps between two values; None where it is not known."""
-
-    @classmethod
-    def of(cls, seen: Seen) -> Norms | str:
-        """Return a run's gradient norms, or the sentence that says why there are none."""
-        key = seen.key(ROLE)
-        if key is None:
-            return seen.missing(ROLE)
-        curve, x_name = seen.curve(key), seen.x_name(key)
-        if len(curve) and float(curve.values.min()) < 0:
-            lowest = number(float(curve.values.min()))
-            return f"{key} holds {lowest}; a norm is never below 0 (name one: {ROLE}=KEY)"
-        known = x_name == STEPS and len(curve) > 1
-        gap = float(np.median(np.diff(curve.x))) if known else None
-        return cls(key, curve, x_name, gap)
-
-    @property
-    def values(self) -> FloatArray:
-        """Finite norms, by step."""
-        return self.curve.values
-
-    @property
-    def counted(self) -> str:
-        """Return `375 values of train_step/grad_norm`."""
-        return f"{counted(len(self.curve), 'value')} of {self.key}"
-
-    @property
-    def caution(self) -> str:
-        """Say what was not seen, where the key does not hold every step."""
-        if self.gap is None or self.gap <= 1:
-            return ""
-        return (
-            f" It holds one step in {number(self.gap)} (the last of each logging window); "
-            "the steps between are not seen."
-        )
-
-    def about(self, **numbers: Any) -> dict[str, Any]:
-        """Return what every finding over these norms has."""
-        shown = {"values": len(self.curve), "steps_between": self.gap, **numbers}
-        return {"keys": (self.key,), "x_name": self.x_name, "numbers": shown}
+def _spikes(seen: Seen) -> Finding:
+    """Say how many values are spikes, where, and how the norms are spread."""
+    rule, norms = "gradient_spikes", Norms.of(seen)
+    if isinstance(norms, str):
+        return Finding.unknown(rule, norms)
+    spikes = seen.counted(Spikes)
+    spikes.follow(seen, norms.key)
+    about = norms.about(**spikes.numbers(), **spikes.spread.numbers(norms.curve.non_finite))
+    if not spikes.judged:
+        return Finding.unknown(rule, _too_few(norms, spikes), **about)
+    if not spikes.count:
+        sentence = f"None of {norms.counted} exceeds {spikes.bound}.{norms.caution}"
+        return Finding.absent(rule, sentence, **about)
+    told = Finding.found if spikes.is_beyond else Finding.absent
+    return told(
+        rule,
+        f"{spikes.count:,} of {norms.counted} {spikes.verb} {spikes.bound}, {spikes.beside}; the "
+        f"largest is {spikes.largest}.{norms.caution}",
+        label="beyond_spread" if spikes.is_beyond else "within_spread",
+        steps=spikes.range,
+        next_step="Look at train loss and learning rate at these steps, and at the examples in "
+        "their batches; a lower learning rate, a longer warm-up or clipping bounds what one "
+        "batch can do."
+        if spikes.is_beyond
+        else None,
+        **about,
+    )
 
 
-class SpikesWatch:
-    """Remembers the spikes of one run."""
-
-    def __init__(self) -> None:
-        self._spikes = Spikes()
-
-    def tell(self, seen: Seen) -> Finding:
-        """Say how many values are spikes, where, and how the norms are spread."""
-        rule, norms, spikes = "gradient_spikes", Norms.of(seen), self._spikes
-        if isinstance(norms, str):
-            return Finding.unknown(rule, norms)
-        spikes.follow(seen, norms.key)
-        about = norms.about(**spikes.numbers(), **spread(norms.values, norms.curve.non_finite))
-        if not spikes.judged:
-            why = f"{norms.counted}; a spike is told against {spikes.least} values before it"
-            return Finding.unknown(rule, why, **about)
-        if not spikes.count:
-            sentence = f"None of {norms.counted} exceeds {spikes.bound}.{norms.caution}"
-            return Finding.absent(rule, sentence, **about)
-        return Finding.found(
-            rule,
-            f"{spikes.count:,} of {norms.counted} {spikes.verb} {spikes.bound}; the largest is "
-            f"{spikes.largest}.{norms.caution}",
-            steps=spikes.range,
-            next_step="Look at train loss and learning rate at these steps, and at the examples "
-            "in their batches; a lower learning rate, a longer warm-up or clipping bounds what "
-            "one batch can do.",
-            **about,
-        )
+def _too_few(norms: Norms, spikes: Spikes) -> str:
+    return f"{norms.counted}; a spike is told against {spikes.least} values before it"
 
 
-class ExplosionWatch:
-    """Remembers the spikes of one run, for their share."""
+def _explosion(seen: Seen) -> Finding:
+    """Say whether norms are not finite, or spikes too many."""
+    rule, norms = "gradient_explosion", Norms.of(seen)
+    if isinstance(norms, str):
+        return Finding.unknown(rule, norms)
+    spikes = seen.counted(Spikes)
+    spikes.follow(seen, norms.key)
+    share = spikes.count / max(len(norms.curve), 1)
+    most = seen.thresholds[EXPLOSION_SHARE.name]
+    about = norms.about(
+        spikes=spikes.count,
+        share=share,
+        most=most,
+        non_finite=norms.curve.non_finite,
+        **spikes.explained(),
+    )
+    if norms.curve.non_finite:
+        return _not_finite(rule, seen, norms, about)
+    if not spikes.judged:
+        return Finding.unknown(rule, _too_few(norms, spikes), **about)
+    return _by_share(rule, norms, spikes, about)
 
-    def __init__(self) -> None:
-        self._spikes = Spikes()
 
-    def tell(self, seen: Seen) -> Finding:
-        """Say whether norms are not finite, or spikes too many."""
-        rule, norms, spikes = "gradient_explosion", Norms.of(seen), self._spikes
-        if isinstance(norms, str):
-            return Finding.unknown(rule, norms)
-        spikes.follow(seen, norms.key)
-        share = spikes.count / max(len(norms.curve), 1)
-        most = seen.thresholds[EXPLOSION_SHARE.name]
-        broken = norms.curve.non_finite
-        about = norms.about(spikes=spikes.count, share=share, most=most, non_finite=broken)
-        if broken:
-            return _not_finite(rule, seen, norms, about)
-        if not spikes.judged:
-            why = f"{norms.counted}; a spike is told against {spikes.least} values before it"
-            return Finding.unknown(rule, why, **about)
-        said = f"{spikes.count:,} of {norms.counted} ({share:.2%}) {spikes.verb} {spikes.bound}"
-        if share <= most:
-            sentence = f"{said}, {most:.2%} at most are allowed; all are finite.{norms.caution}"
-            return Finding.absent(rule, sentence, **about)
-        return Finding.found(
-            rule,
-            f"{said}, more than {most:.2%}.{norms.caution}",
-            label="many_spikes",
-            steps=spikes.range,
-            next_step="Lower the learning rate or lengthen the warm-up, and clip gradients.",
-            **about,
-        )
+def _by_share(rule: str, norms: Norms, spikes: Spikes, about: dict[str, Any]) -> Finding:
+    share, most = about["numbers"]["share"], about["numbers"]["most"]
+    said = f"{spikes.count:,} of {norms.counted} ({share:.2%}) {spikes.verb} {spikes.bound}"
+    if share <= most:
+        sentence = f"{said}, {most:.2%} at most are allowed; all are finite.{norms.caution}"
+        return Finding.absent(rule, sentence, **about)
+    if not spikes.are_too_many:
+        sentence = f"{said}, more than {most:.2%}, {spikes.beside}.{norms.caution}"
+        return Finding.absent(rule, sentence, label="within_spread", **about)
+    return Finding.found(
+        rule,
+        f"{said}, more than {most:.2%}, {spikes.beside}.{norms.caution}",
+        label="many_spikes",
+        steps=spikes.range,
+        next_step="Lower the learning rate or lengthen the warm-up, and clip gradients.",
+        **about,
+    )
 
 
 def _not_finite(rule: str, seen: Seen, norms: Norms, about: dict[str, Any]) -> Finding:
@@ -315,57 +281,36 @@ def _beside_pascanu(bound: float, mean: float) -> str:
     return ", and the clipping norm is below half of it (half to ten times is usual)"
 
 
-def spread(values: FloatArray, non_finite: int) -> dict[str, float | int | None]:
-    """Return how norms are spread, by the names of METHOD 9.4; None where there is no number.
-
-    Args:
-        values: Finite, at least 0.
-        non_finite: How many others there were.
-    """
-    found: dict[str, float | int | None] = {"non_finite": non_finite}
-    if not len(values):
-        return found
-    q1, median, q3 = (float(q) for q in np.quantile(values, (0.25, 0.5, 0.75)))  # type 7
-    found |= {"median": median, "q1": q1, "q3": q3, "iqr": q3 - q1, "max": float(values.max())}
-    found["quartile_coefficient"] = (q3 - q1) / (q3 + q1) if q3 + q1 > 0 else None
-    found["variance"] = found["log_sd"] = found["lognormal_cv"] = None
-    if len(values) > 1:
-        with np.errstate(over="ignore", invalid="ignore"):
-            found["variance"] = _finite(np.var(values, ddof=1))
-            if float(values.min()) > 0:
-                log_sd = np.std(np.log(values), ddof=1)
-                found["log_sd"] = _finite(log_sd)
-                found["lognormal_cv"] = _finite(np.sqrt(np.expm1(log_sd**2)))
-    return found
-
-
-def _finite(value: Any) -> float | None:
-    return float(value) if np.isfinite(value) else None
-
-
 _SECTION = "9.4"
 
 RULES: tuple[Rule, ...] = (
     Rule(
         "gradient_spikes",
-        1,
+        2,
         _SECTION,
-        "Gradient norms far above those before them.",
-        SpikesWatch,
-        SPIKE_THRESHOLDS,
+        "Gradient norms far above those before them, and more so than their own spread makes.",
+        each_time(_spikes),
+        (*SPIKE_THRESHOLDS, SPREAD_ALPHA),
+        labels={
+            "beyond_spread": "More of them, or a larger one, than the run's own spread makes.",
+            "within_spread": "No more, and none larger, than the run's own spread makes.",
+        },
         roles=(ROLE,),
         is_heuristic=True,
     ),
     Rule(
         "gradient_explosion",
-        1,
+        2,
         _SECTION,
-        "Gradient norms that are NaN or infinite, or spikes in more than a small share of steps.",
-        ExplosionWatch,
-        (*SPIKE_THRESHOLDS, EXPLOSION_SHARE),
+        "Gradient norms that are NaN or infinite, or spikes in more than a small share of steps, "
+        "and in more than their own spread makes.",
+        each_time(_explosion),
+        (*SPIKE_THRESHOLDS, SPREAD_ALPHA, EXPLOSION_SHARE),
         labels={
             "non_finite": "Some norm is NaN or infinite.",
-            "many_spikes": "All are finite, and too large a share are spikes.",
+            "many_spikes": "All are finite, and too large a share are spikes, beyond what the "
+            "run's own spread makes.",
+            "within_spread": "As large a share, and no more than the run's own spread makes.",
         },
         roles=(ROLE,),
         is_heuristic=True,

@@ -59,6 +59,7 @@ from paribus_sweeps.analysis.words import counted, number
 
 _LEAST_RATIO = 2  # the partner looked at least twice as often: one that did not has no phases
 _MOST_RATIO = 1e9  # beyond what any run has points for
+_MOST_LOOKS = 10_000  # of a dense run: thinning them takes .3 s, and grows with the square
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,7 +203,8 @@ def _fall_over(coarse: _Looked, dense: _Looked) -> Finding:
     found = share_before(dense.curve, first, until)
     noise = feature_of(dense.curve, "noise_sd")
     if found is None:
-        why = f"{dense.name} did not fall below its first value up to {until:,.6g}."
+        where = f"from {first:,.6g}, where {coarse.name} looked first, to {until:,.6g}"
+        why = f"{dense.name} was never below its first value {where}: no fall to be over is left."
         return Finding.absent(NAME, why, **told)
     share, fall = found
     numbers |= {"share": share, "fall": fall, "noise_sd": noise.value}
@@ -216,8 +218,9 @@ def _judged(
 ) -> Finding:
     limit = coarse.seen.thresholds
     began = place(numbers["dense_first_look"], dense.x_name)
+    over = f"{share:.0%}" if share > 0 else "Nothing"
     sentence = (
-        f"{share:.0%} of the fall that {dense.name} shows since {began} "
+        f"{over} of the fall that {dense.name} shows since {began} "
         f"({number(fall)}; noise sd {number(noise)}) was over when {coarse.name} looked first, "
         f"at {numbers['first_look']:,.6g}. {dense.name} is {_partner_words(coarse, dense)}."
         f"{_equal_words(coarse, dense, numbers)}"
@@ -270,6 +273,8 @@ def _phases(coarse: _Looked, dense: _Looked) -> Iterator[Finding]:
             f"{coarse.name} and {dense.name} share {counted(shown, 'coarse point')}: they share "
             f"too little to tell (at least {LEAST_COARSE} are needed)."
         )
+    elif len(dense.curve) > _MOST_LOOKS:
+        why = f"{dense.name} has {len(dense.curve):,} looks; at most {_MOST_LOOKS:,} are thinned."
     elif delta is None:
         why = f"{dense.name} never fell below its first value: no rise can be set beside a fall."
     if why is not None or delta is None:
@@ -360,7 +365,7 @@ def _percent(share: float | None) -> str:
 
 LOOKED_TOO_COARSELY = ComparisonRule(
     name=NAME,
-    version=1,
+    version=2,
     section="9.2",
     meaning="Whether a run was looked at too seldom to show what it did: the fall over before "
     "the first look, rises hidden, or an irregular look made by the cadence alone.",

@@ -107,7 +107,7 @@ def _stands_behind(seen: Seen, train_key: str, eval_key: str, row: int) -> bool:
         return True  # rows only come behind
     columns = {key: seen.history[key].after(row) for key in (train_key, x_key)}
     new = History(columns, seen.history.rows).along(train_key, x_key)
-    places = seen.history.curve(eval_key, x_key).x
+    places = seen.curve_over(eval_key, x_key).x
     return len(places) == 0 or bool((new > places[-1]).all())
 
 

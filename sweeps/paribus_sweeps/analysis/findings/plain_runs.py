@@ -3,7 +3,7 @@
     {"runs": [{"id": "R1", "history": [{"_step": 0, "train/loss": 0.7}, …],
                "config": {"eval_steps": 200}, "setting": {"batch": 8}, "replicate": {"seed": 0},
                "blocks": {"gpu_name": "T4"}, "state": "finished"}],
-     "roles": {"eval_loss": "dev/nll"}, "thresholds": {"overfitting.p": 0.01},
+     "roles": {"eval_loss": "dev/nll"}, "thresholds": {"overfitting.alpha": 0.01},
      "rules": ["overfitting"]}
 
 Of a run only `history` must be there: a list of rows, or an object of equally long columns.

@@ -6,7 +6,8 @@ sds; and the points' own sd is at most two noise sds, since a curve that wanders
 no trend and still moves. It has held since the first point behind the last one, before that
 third, that is more than three noise sds from the third's median. The noise sd is METHOD 9.2's,
 of that third. A curve of more than 120 points is first averaged over at most 120 stretches of
-equally many.
+equally many, from its first point on; what comes behind the last whole stretch, fewer points than
+in each of the others, waits until its own is full.
 
 `flat` of the rule overfitting is another thing: it looks at what comes after the best
 evaluation, asks for a worsening only, and does not bound how far the curve moved.
@@ -28,7 +29,7 @@ import numpy as np
 from paribus_sweeps.analysis.curve_features import feature_of
 from paribus_sweeps.analysis.curves import Curve
 from paribus_sweeps.analysis.findings.finding import Finding
-from paribus_sweeps.analysis.findings.rule import Rule, Seen, each_time, place
+from paribus_sweeps.analysis.findings.rule import Rule, Seen, place
 from paribus_sweeps.analysis.findings.thresholds import Threshold
 from paribus_sweeps.analysis.findings.trends import Trend, trend
 from paribus_sweeps.analysis.words import counted, number
@@ -70,6 +71,7 @@ class _Still:
     key: str
     x_name: str
     n: int
+    """Points that were looked at."""
     stretch: int
     """Points that were averaged into one."""
     tested: Trend
@@ -110,12 +112,36 @@ class _Still:
         return f"{self.key} moves: {moved}"
 
 
+class Plateau:
+    """What was seen of one run's curves; looked at anew once another stretch is full."""
+
+    def __init__(self) -> None:
+        self._looks: dict[str, tuple[tuple[object, ...], _Still | str]] = {}
+
+    def tell(self, seen: Seen) -> Finding:
+        """Say whether the evaluation loss or the training loss has stopped moving by now."""
+        keys = {role: key for role in _ROLES if (key := seen.key(role)) is not None}
+        if not keys:
+            return Finding.unknown(NAME, seen.missing("eval_loss"))
+        return _said(seen, keys, {role: self._look(seen, key) for role, key in keys.items()})
+
+    def _look(self, seen: Seen, key: str) -> _Still | str:
+        whole = seen.curve(key)
+        size = _stretch(whole)
+        mark = (key, seen.x_key(key), size, len(whole) // size, dict(seen.thresholds.values))
+        known, found = self._looks.get(key, ((), ""))
+        if known != mark or not seen.goes_on(key):
+            found = _look(seen, key)
+            self._looks[key] = (mark if seen.goes_on(key) else ()), found
+        return found
+
+
 def plateau(seen: Seen) -> Finding:
     """Say whether the evaluation loss or the training loss has stopped moving."""
-    keys = {role: key for role in _ROLES if (key := seen.key(role)) is not None}
-    if not keys:
-        return Finding.unknown(NAME, seen.missing("eval_loss"))
-    looked = {role: _look(seen, key) for role, key in keys.items()}
+    return Plateau().tell(seen)
+
+
+def _said(seen: Seen, keys: Mapping[str, str], looked: Mapping[str, _Still | str]) -> Finding:
     sentence = "; ".join(str(found) for found in looked.values())
     told = {role: found for role, found in looked.items() if isinstance(found, _Still)}
     if not told:
@@ -145,11 +171,10 @@ def _told(told: Mapping[str, _Still], sentence: str) -> Finding:
 
 def _look(seen: Seen, key: str) -> _Still | str:
     """Look at one curve; a text says why it cannot be told."""
-    whole = seen.curve(key)
-    curve, stretch = _averaged(whole)
+    curve, stretch = _averaged(seen.curve(key))
     size, least = len(curve) // 3, int(seen.thresholds[LEAST_WINDOW.name])
     if size < least:
-        return f"{key}: too few values ({len(whole):,}, and at least {3 * least} are needed)"
+        return f"{key}: too few values ({len(curve):,}, and at least {3 * least} are needed)"
     window = curve.at(slice(-size, None))
     tested, noise = trend(window, "either"), feature_of(window, "noise_sd").value
     with np.errstate(over="ignore", invalid="ignore"):
@@ -161,7 +186,7 @@ def _look(seen: Seen, key: str) -> _Still | str:
     return _Still(
         key=key,
         x_name=seen.x_name(key),
-        n=len(whole),
+        n=len(curve) * stretch,
         stretch=stretch,
         tested=tested,
         change=change,
@@ -174,10 +199,15 @@ def _look(seen: Seen, key: str) -> _Still | str:
     )
 
 
+def _stretch(curve: Curve) -> int:
+    """Return how many points are averaged into one."""
+    return max(1, math.ceil(len(curve) / MOST_STRETCHES))
+
+
 def _averaged(curve: Curve) -> tuple[Curve, int]:
-    """Return at most `MOST_STRETCHES` means of equally many points, the last one at the end."""
-    size = max(1, math.ceil(len(curve) / MOST_STRETCHES))
-    kept = slice(len(curve) % size, None)
+    """Return at most `MOST_STRETCHES` means of equally many points, and of how many."""
+    size = _stretch(curve)
+    kept = slice(len(curve) // size * size)
     parts = curve.values[kept].reshape(-1, size) / size  # divided first: sums may overflow
     return replace(curve, x=curve.x[kept][size - 1 :: size], values=parts.sum(axis=1)), size
 
@@ -192,11 +222,11 @@ def _since(curve: Curve, window: Curve, noise: float) -> float:
 RULES: tuple[Rule, ...] = (
     Rule(
         name=NAME,
-        version=1,
+        version=2,
         section="findings.md",
         meaning="Whether the evaluation loss or the training loss has stopped moving, and since "
         "when.",
-        watch=each_time(plateau),
+        watch=Plateau,
         thresholds=(ALPHA, NOISE_SDS, LEAST_WINDOW),
         labels={
             "eval_loss": "The evaluation loss has stopped moving.",

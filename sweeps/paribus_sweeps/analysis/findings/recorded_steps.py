@@ -62,6 +62,8 @@ class Repeats:
 
 
 def _repeats(seen: Seen, key: str) -> Repeats:
+    if not seen.curve(key).overlaps:
+        return Repeats(key, np.empty(0), 0, 0)
     step_key, column = seen.x_key(key), seen.history[key]
     assert step_key is not None
     counter = seen.history[step_key]
@@ -122,10 +124,12 @@ class Holes:
 
 def _holes(seen: Seen, key: str) -> Holes | str | None:
     """Return a key's holes, None where it has none, or why no cadence can be read."""
-    x = Curve.of_columns(seen.history.along(key, seen.x_key(key) or ""), _zeros(seen, key)).x
+    x = _steps(seen, key)
     gaps = np.diff(x)
     if len(gaps) < LEAST_GAPS:
         return f"{key} has {counted(len(x), 'point')}"
+    if gaps.min() == gaps.max():
+        return None
     sizes, counts = np.unique(gaps, return_counts=True)
     cadence = float(sizes[int(np.argmax(counts))])
     if counts.max() < seen.thresholds[REGULAR_SHARE.name] * len(gaps):
@@ -139,9 +143,13 @@ def _holes(seen: Seen, key: str) -> Holes | str | None:
     return Holes(key, cadence, (float(x[at]), float(x[at + 1])), behind, points)
 
 
-def _zeros(seen: Seen, key: str) -> FloatArray:
-    """Return finite stand-ins: a value that is NaN was logged, and is no hole."""
-    return np.zeros(len(seen.history[key]))
+def _steps(seen: Seen, key: str) -> FloatArray:
+    """Return the steps that hold a key: a value that is NaN was logged, and is no hole."""
+    curve = seen.curve(key)
+    if not curve.non_finite:
+        return curve.x
+    x = seen.history.along(key, seen.x_key(key) or "")
+    return Curve.of_columns(x, np.zeros(len(x))).x
 
 
 def _missing(seen: Seen) -> Finding:

@@ -26,6 +26,7 @@ from paribus_sweeps.analysis.findings.recorded_settings import (
     number_setting,
     planned_steps,
     steps_done,
+    usual_interval,
 )
 from paribus_sweeps.analysis.findings.rule import LOG_CALLS, STEPS, Rule, Seen, each_time
 from paribus_sweeps.analysis.histories import Column
@@ -35,10 +36,10 @@ KEYS_LISTED = 10
 
 
 def _truncated(seen: Seen) -> Finding:
-    rule, facts, done = "truncated", seen.facts, steps_done(seen)
+    rule, facts = "truncated", seen.facts
     if not facts.is_over:
         return Finding.unknown(rule, f"the run is {facts.state}: its end is still to come")
-    planned = planned_steps(seen)
+    done, planned = steps_done(seen), planned_steps(seen)
     numbers: dict[str, Any] = {"state": facts.state, "steps": done}
     why = f" ({facts.reason})" if facts.reason else ""
     came = "it logged no optimizer step" if done is None else f"it came to step {done:,.0f}"
@@ -47,7 +48,7 @@ def _truncated(seen: Seen) -> Finding:
         came += f" of {planned.words}"
     if planned is not None and done is not None:
         numbers["share"] = done / planned.steps
-        if done >= planned.steps - _slack(seen):
+        if done >= planned.steps - usual_interval(seen):
             said = f"All planned steps were done: the run is {facts.state}{why}, and {came}."
             return Finding.absent(rule, said, numbers=numbers)
     elif facts.state == "finished":
@@ -74,14 +75,6 @@ def _without_comparison(
 
 
 _ENDS = {"finished": "ended_early", "failed": "failed", "stopped": "stopped"}
-
-
-def _slack(seen: Seen) -> float:
-    """Return how far before the end the last log may be: the usual interval between logs."""
-    key = seen.key("global_step")
-    steps = np.unique(seen.history[key].values) if key is not None else np.empty(0)
-    gaps = np.diff(steps[np.isfinite(steps)])
-    return float(np.median(gaps)) if len(gaps) else 0.0
 
 
 def _still_shown(seen: Seen) -> str:

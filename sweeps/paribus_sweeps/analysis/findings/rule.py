@@ -1,9 +1,9 @@
 """What a rule is, and what it is given to read.
 
 A rule that reads one run is a `Rule`. Each run has a watch of its own, made by the rule, which
-is asked again whenever the run has logged more: it keeps what it has counted, so that a new row
-costs no second look at the older ones. A rule that needs nothing but a short curve may be a plain
-function instead (`each_time`).
+is asked again whenever the run has logged more of what the rule read (`watching`). A rule that
+needs nothing but a short curve, or what all rules find together (`Seen.curve`, `Seen.counted`),
+is a plain function (`each_time`); one that would look at all rows again keeps what it has counted.
 
 A rule that reads several runs beside one another is a `ComparisonRule`.
 """
@@ -11,22 +11,22 @@ A rule that reads several runs beside one another is a `ComparisonRule`.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Protocol
-
-import numpy as np
+from typing import Any, Protocol, TypeVar, cast
 
 from paribus_sweeps.analysis.curves import Curve
 from paribus_sweeps.analysis.findings.finding import Finding
+from paribus_sweeps.analysis.findings.grown import Grown
 from paribus_sweeps.analysis.findings.thresholds import Threshold, Thresholds
-from paribus_sweeps.analysis.histories import History, IntArray, as_number
+from paribus_sweeps.analysis.histories import History, as_number
 from paribus_sweeps.analysis.roles import Roles
 
 STEPS = "steps"
 LOG_CALLS = "W&B steps"
 ROWS = "rows"
+T = TypeVar("T")
 OPEN_STATES = frozenset({"pending", "running"})
 
 
@@ -74,6 +74,8 @@ class Seen:
     thresholds: Thresholds
     named: Mapping[str, str] = field(default_factory=dict)
     """Role → key, as somebody said."""
+    grown: Grown = field(default_factory=Grown, compare=False, repr=False)
+    """What is known of its curves from earlier looks."""
 
     @cached_property
     def keys(self) -> tuple[str, ...]:
@@ -102,12 +104,17 @@ class Seen:
 
         None where neither does: then x is the number of the row, counted from 0.
         """
-        shared = self.roles["global_step"]
-        rows = [self.history[key].rows for key in keys]
-        for x_key in (shared, "_step"):
-            if x_key and all(_all_in(mine, self.history[x_key].rows) for mine in rows):
-                return x_key
-        return None
+        if keys not in self._x_keys:
+            axes = (axis for axis in (self.roles["global_step"], "_step") if axis)
+            self._x_keys[keys] = next((axis for axis in axes if self._stands_on(axis, keys)), None)
+        return self._x_keys[keys]
+
+    def _stands_on(self, axis: str, keys: Iterable[str]) -> bool:
+        return all(self.grown.is_inside(self.history, key, axis) for key in keys)
+
+    @cached_property
+    def _x_keys(self) -> dict[tuple[str, ...], str | None]:
+        return {}
 
     def x_name(self, *keys: str) -> str:
         """Return what x is for keys: optimizer steps, W&B's steps (calls of log), or rows."""
@@ -118,14 +125,38 @@ class Seen:
 
     def curve(self, key: str) -> Curve:
         """Return a key's curve over steps, METHOD 9.1 applied."""
-        return self.history.curve(key, self.x_key(key))
+        return self.curve_over(key, self.x_key(key))
 
+    def curve_over(self, key: str, x_key: str | None) -> Curve:
+        """Return a key's curve over another one; the same one however often it is asked for."""
+        if (key, x_key) not in self._curves:
+            self._curves[key, x_key] = self.grown.curve(self.history, key, x_key)
+        return self._curves[key, x_key]
 
-def _all_in(rows: IntArray, held: IntArray) -> bool:
-    """Whether each of `rows`, at least one, is in `held`; both rise strictly."""
-    if not 0 < len(rows) <= len(held) or rows[-1] > held[-1]:
-        return False
-    return bool((held[np.searchsorted(held, rows)] == rows).all())
+    def goes_on(self, key: str) -> bool:
+        """Whether a key's curve is all its rows as they came, each at a later step, all finite.
+
+        A later one of which that holds has it as its beginning.
+        """
+        return self.grown.goes_on(self.history, key, self.x_key(key))
+
+    @cached_property
+    def _curves(self) -> dict[tuple[str, str | None], Curve]:
+        return {}
+
+    def once(self, what: Hashable, make: Callable[[], T]) -> T:
+        """Return what rules make of this look alike, made once: `what` names all it rests on."""
+        if what not in self._made:
+            self._made[what] = make()
+        return cast(T, self._made[what])
+
+    @cached_property
+    def _made(self) -> dict[Hashable, Any]:
+        return {}
+
+    def counted(self, of: Callable[[], T]) -> T:
+        """Return what the rules of a run count together, as it goes on: `counted(Spikes)`."""
+        return self.grown.counted(of)
 
 
 def place(x: float, x_name: str) -> str:

@@ -3,15 +3,16 @@
 The Trainer's schedules are computed from the config (`lr_scheduler_type`, `learning_rate`,
 `warmup_steps` or `warmup_ratio`, `lr_scheduler_kwargs`, and all steps: `planned.steps`,
 `max_steps`, or `num_train_epochs` times the steps that a pass took), and compared with each
-logged value. A program logs the rate that a step used (transformers 5 and ours), or the one
-that the schedule moved to after it (transformers 4): the better of the two is taken.
+logged value. A program logs the rate that a step used (ours, and transformers from 4.53 on at
+the latest), or the one that the schedule moved to after it (transformers up to 4.50): the better
+of the two is taken.
 
 deviation = max |logged - computed| / peak. Above the tolerance the rule says what would
 explain it, the first that does: the same curve times a factor (`other_peak`), another warm-up
 (`other_warm_up`), another schedule (`other_schedule`); else `other`.
 
-Source: `schedule_formulas`; transformers 5.23.0, trainer.py (`learning_rate` is read before
-`lr_scheduler.step()`); 4.46, trainer.py (`_maybe_log_save_evaluate` read it after).
+Source: `schedule_formulas`; transformers 5.23.0 and 4.57.6, trainer.py (`learning_rate` is read
+before `lr_scheduler.step()`); 4.46.3, trainer.py (`_maybe_log_save_evaluate` read it after).
 METHOD has no such rule.
 """
 
@@ -50,8 +51,8 @@ LEAST_POINTS = 3  # a line and one point to contradict it
 TOLERANCE = Threshold(
     "learning_rate_schedule.tolerance",
     0.02,
-    "Ours: share of the peak. All steps worked out from epochs, which transformers 4 rounds to "
-    "two decimals, are within 2 % from a quarter of an epoch on.",
+    "Ours: share of the peak. All steps worked out from epochs, which transformers up to 4.39 "
+    "rounds to two decimals, are within 2 % from a quarter of an epoch on.",
     0.0,
     1.0,
 )
@@ -80,6 +81,12 @@ def compared(curve: Curve, schedule: Schedule) -> Compared:
         (_read(curve, schedule, is_after) for is_after in (False, True)),
         key=lambda found: found.deviation,
     )
+
+
+def compared_in(seen: Seen, key: str, schedule: Schedule) -> Compared:
+    """Return a run's learning rate beside a schedule; the same for every rule that asks."""
+    told = (ROLE, key, seen.x_key(key), repr(schedule))
+    return seen.once(told, lambda: compared(seen.curve(key), schedule))
 
 
 def _read(curve: Curve, schedule: Schedule, is_after: bool) -> Compared:
@@ -154,7 +161,7 @@ def _look(seen: Seen) -> Finding:
     if isinstance(schedule, str):
         return Finding.unknown(rule, schedule, keys=(key,))
     with np.errstate(over="ignore", invalid="ignore"):
-        return _said(rule, seen, key, curve, compared(curve, schedule))
+        return _said(rule, seen, key, curve, compared_in(seen, key, schedule))
 
 
 def _said(rule: str, seen: Seen, key: str, curve: Curve, found: Compared) -> Finding:

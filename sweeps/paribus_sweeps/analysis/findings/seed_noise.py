@@ -29,7 +29,7 @@ from paribus_sweeps.analysis.findings.partners import (
     replicate_of,
     setting_of,
 )
-from paribus_sweeps.analysis.findings.rule import STEPS, ComparisonRule, Seen
+from paribus_sweeps.analysis.findings.rule import ComparisonRule, Seen
 from paribus_sweeps.analysis.findings.thresholds import Threshold
 from paribus_sweeps.analysis.words import counted, number
 
@@ -46,21 +46,31 @@ _Context = Mapping[str, Sequence[Seen]]
 
 
 def _seed_noise(runs: Sequence[Seen]) -> Iterator[Finding]:
-    having = [seen for seen in runs if seen.key("eval_loss") is not None]
-    by_examples = knows_examples(having)
-    curves = {s.facts.run: over(s, s.key("eval_loss") or "", by_examples) for s in having}
-    x_name = EXAMPLES_SEEN if by_examples else STEPS
+    keys = {s.facts.run: key for s in runs if (key := s.key("eval_loss")) is not None}
+    having = [seen for seen in runs if seen.facts.run in keys]
+    by_examples = knows_examples((seen, keys[seen.facts.run]) for seen in having)
+    curves = {s.facts.run: over(s, keys[s.facts.run], by_examples) for s in having}
+    names = {s.facts.run: _x_name(s, keys[s.facts.run], by_examples) for s in having}
     for factor in factors_of(having):
-        contexts = _contexts(factor, having)
+        contexts = _contexts(factor, having, names)
         for low, high in level_pairs(having, factor):
-            yield _beside_noise(factor, low, high, contexts, curves).with_(x_name=x_name)
+            found = _beside_noise(factor, low, high, contexts, curves)
+            yield found.with_(x_name=names[found.runs[0]]) if found.runs else found
 
 
-def _contexts(factor: str, runs: Sequence[Seen]) -> list[_Context]:
-    """Return level → runs, of runs equal in everything but seed; of a seed's repeats the first."""
+def _x_name(seen: Seen, key: str, by_examples: bool) -> str:
+    return EXAMPLES_SEEN if by_examples else seen.x_name(key)
+
+
+def _contexts(factor: str, runs: Sequence[Seen], x_names: Mapping[str, str]) -> list[_Context]:
+    """Return level → runs, of runs equal in everything but seed; of a seed's repeats the first.
+
+    Runs over optimizer steps and runs over W&B's have no x in common, and are never in one.
+    """
     contexts: defaultdict[Any, dict[Any, Seen]] = defaultdict(dict)
     for seen in runs:
-        where = setting_of(seen.facts, {factor}), blocks_of(seen.facts), seen.key("eval_loss")
+        over_what = seen.key("eval_loss"), x_names[seen.facts.run]
+        where = setting_of(seen.facts, {factor}), blocks_of(seen.facts), over_what
         which = level_of(seen, factor), replicate_of(seen.facts) or seen.facts.run
         contexts[where].setdefault(which, seen)
     found: list[_Context] = []
@@ -82,9 +92,10 @@ def _beside_noise(
     if not of_seeds:
         return Finding.unknown(
             "seed_noise",
-            f"`{factor}`, {low} against {high}: no setting has two seeds with equal x on either "
-            "side, so what another seed does is not known.",
-            next_step="Run one of the settings with another seed.",
+            f"`{factor}`, {low} against {high}: what another seed does is not known, since no "
+            "setting was run at both levels, with two seeds at one of them, over x that they "
+            "share.",
+            next_step="Run a setting at both levels, and with another seed.",
             **told,
         )
     return _judged(factor, low, high, of_seeds, told, both[0][0][0].thresholds[ALPHA.name])
@@ -162,7 +173,7 @@ def _judged(
 
 SEED_NOISE = ComparisonRule(
     name="seed_noise",
-    version=1,
+    version=2,
     section="findings.md",
     meaning="Whether another seed moves the eval loss as much as a factor's level does.",
     compare=_seed_noise,

@@ -28,7 +28,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from paribus_sweeps.analysis.curves import Curve, FloatArray
 from paribus_sweeps.analysis.findings.finding import Finding
 from paribus_sweeps.analysis.findings.recorded_settings import (
     LEARNING_RATE,
@@ -37,9 +36,10 @@ from paribus_sweeps.analysis.findings.recorded_settings import (
     steps_an_epoch,
     steps_done,
     text_setting,
+    usual_interval,
 )
 from paribus_sweeps.analysis.findings.rule import STEPS, Rule, Seen, each_time
-from paribus_sweeps.analysis.findings.schedules import TOLERANCE, compared, told_schedule
+from paribus_sweeps.analysis.findings.schedules import TOLERANCE, compared_in, told_schedule
 from paribus_sweeps.analysis.words import number
 
 LEAST_GAPS = 3  # intervals, whose median one odd interval does not move
@@ -94,10 +94,11 @@ def _look(seen: Seen) -> Finding:
 
 
 def _max_steps(seen: Seen) -> Effect | None:
-    asked, done = number_setting(seen.facts.config, "max_steps"), steps_done(seen)
-    if not _is_finished(seen) or asked is None or asked <= 0 or done is None:
+    asked = number_setting(seen.facts.config, "max_steps")
+    done = steps_done(seen) if _is_finished(seen) else None
+    if asked is None or asked <= 0 or done is None:
         return None
-    slack = _gap(_steps(seen))
+    slack = usual_interval(seen)
     words = f"the run finished at step {number(done)}{_early(done, asked)}"
     return Effect("max_steps", asked, done, words, asked - slack <= done <= asked)
 
@@ -105,13 +106,14 @@ def _max_steps(seen: Seen) -> Effect | None:
 def _epochs(seen: Seen) -> Effect | None:
     config, key = seen.facts.config, seen.key("epoch")
     asked, steps = number_setting(config, "num_train_epochs"), number_setting(config, "max_steps")
-    per_epoch = steps_an_epoch(seen)
     overridden = steps is not None and steps > 0
-    if not _is_finished(seen) or asked is None or overridden or per_epoch is None or key is None:
+    is_asked = _is_finished(seen) and asked is not None and not overridden
+    per_epoch = steps_an_epoch(seen) if is_asked else None
+    if asked is None or per_epoch is None or key is None:
         return None
     epochs = seen.history[key].values
     done = float(epochs[np.isfinite(epochs)].max())
-    slack = (_gap(_steps(seen)) + 1) / per_epoch  # the last step may end a little behind a pass
+    slack = (usual_interval(seen) + 1) / per_epoch  # the last step may end a little behind a pass
     words = f"the run finished after {number(done)} passes{_early(done, asked)}"
     return Effect("num_train_epochs", asked, done, words, abs(done - asked) <= slack)
 
@@ -143,10 +145,12 @@ def _cadence(seen: Seen, name: str, key: str, strategies: tuple[str, ...]) -> Ef
 
 
 def _batch(seen: Seen) -> Effect | None:
-    key, per_epoch = seen.key("examples_seen"), steps_an_epoch(seen)
+    key = seen.key("examples_seen")
     asked = seen.facts.examples_per_step or _examples_per_step(seen)
-    small = per_epoch is not None and per_epoch < LEAST_STEPS_AN_EPOCH
-    if key is None or asked is None or small or seen.x_name(key) != STEPS:
+    if key is None or asked is None or seen.x_name(key) != STEPS:
+        return None
+    per_epoch = steps_an_epoch(seen)
+    if per_epoch is not None and per_epoch < LEAST_STEPS_AN_EPOCH:
         return None
     curve = seen.curve(key)
     rises = np.diff(curve.values) / np.diff(curve.x)
@@ -173,7 +177,7 @@ def _learning_rate(seen: Seen) -> Effect | None:
     curve = None if key is None else seen.curve(key)
     if asked is None or asked <= 0 or curve is None or len(curve) < LEAST_GAPS:
         return None
-    highest, expected = float(curve.values.max()), _reachable(seen, curve, asked)
+    highest, expected = float(curve.values.max()), _reachable(seen)
     words = f"the largest logged rate is {number(highest)}"
     if expected is None:
         is_constant = highest == float(curve.values.min())
@@ -186,13 +190,13 @@ def _learning_rate(seen: Seen) -> Effect | None:
     return Effect("learning_rate", asked, highest, words, fits)
 
 
-def _reachable(seen: Seen, curve: Curve, asked: float) -> float | None:
+def _reachable(seen: Seen) -> float | None:
     """Return the largest rate that the schedule gives at the logged steps; None if unknown."""
     schedule = told_schedule(seen)
     key = seen.key("learning_rate")
     if isinstance(schedule, str) or key is None or seen.x_name(key) != STEPS:
         return None
-    return float(compared(curve, schedule).expected.max())
+    return float(compared_in(seen, key, schedule).expected.max())
 
 
 def _warm_up(seen: Seen) -> Effect | None:
@@ -210,17 +214,6 @@ def _early(done: float, asked: float) -> str:
 
 def _is_finished(seen: Seen) -> bool:
     return seen.facts.state == "finished"
-
-
-def _steps(seen: Seen) -> FloatArray:
-    key = seen.key("global_step")
-    steps = seen.history[key].values if key is not None else np.empty(0)
-    return np.unique(steps[np.isfinite(steps)])
-
-
-def _gap(steps: FloatArray) -> float:
-    """Return the usual interval between logs: the last one may lie so far before the end."""
-    return float(np.median(np.diff(steps))) if len(steps) > 1 else 0.0
 
 
 CHECKS: tuple[Callable[[Seen], Effect | None], ...] = (

@@ -17,6 +17,8 @@ import numpy as np
 from scipy import ndimage
 
 from paribus_sweeps.analysis.curves import FloatArray
+from paribus_sweeps.analysis.findings.norm_spread import InOrder, Spread
+from paribus_sweeps.analysis.findings.own_spread import OwnSpread, own_spread
 from paribus_sweeps.analysis.findings.rule import Seen
 from paribus_sweeps.analysis.findings.thresholds import Threshold
 from paribus_sweeps.analysis.histories import History, IntArray
@@ -35,6 +37,13 @@ SPIKE_WINDOW = Threshold(
 )
 SPIKE_LEAST = Threshold(
     "gradients.spike_least", 10.0, "METHOD 9.4: values before, without which none is judged.", 1.0
+)
+SPREAD_ALPHA = Threshold(
+    "gradients.spread_alpha",
+    0.01,
+    "Ours, a rule of thumb: below it, spikes are more than a run's own spread makes.",
+    0.0,
+    1.0,
 )
 SPIKE_THRESHOLDS = (SPIKE_RATIO, SPIKE_WINDOW, SPIKE_LEAST)
 
@@ -62,6 +71,9 @@ class Spikes:
         self._last = -math.inf
         self.worst: tuple[float, float, float] | None = None
         """The largest spike: step, value, median before it."""
+        self.spread = Spread()
+        self._ratios = InOrder()
+        self._own: OwnSpread | None = None
 
     @property
     def bound(self) -> str:
@@ -94,10 +106,42 @@ class Spikes:
             "window": self.window,
             "spike_steps": list(self.steps),
             "largest_spike": None if self.worst is None else self.worst[1],
+            **self.explained(),
         }
+
+    def explained(self) -> dict[str, float | None]:
+        """Return what the run's own spread makes of spikes, by name."""
+        own = self._own
+        return {
+            "expected_from_spread": None if own is None else own.expected,
+            "spread_log_sd": None if own is None else own.log_sd,
+            "spread_p_count": None if own is None else own.p_count,
+            "spread_p_largest": None if own is None else own.p_largest,
+        }
+
+    @property
+    def beside(self) -> str:
+        """Return what the run's own spread would give, in words."""
+        if self._own is None:
+            return "and how the norms are spread cannot be told"
+        return (
+            f"where a lognormal with their own spread (sd of ln {number(self._own.log_sd)} about "
+            f"these medians) gives {number(self._own.expected)}"
+        )
+
+    @property
+    def are_too_many(self) -> bool:
+        """Whether there are more spikes than the run's own spread makes."""
+        return self._own is None or self._own.p_count < self.alpha / 2
+
+    @property
+    def is_beyond(self) -> bool:
+        """Whether there are more, or a larger one."""
+        return self._own is None or self.are_too_many or self._own.p_largest < self.alpha / 2
 
     def follow(self, seen: Seen, key: str) -> None:
         """Take in what the run has logged since the last time."""
+        self.alpha = seen.thresholds[SPREAD_ALPHA.name]
         self.ratio, window, least = (seen.thresholds[known.name] for known in SPIKE_THRESHOLDS)
         self.window, self.least = int(window), int(min(least, window))
         x_key = seen.x_key(key)
@@ -106,6 +150,7 @@ class Spikes:
             self._follows = follows
             self._start()
         self._take_in(seen, key, x_key)
+        self._own = own_spread(self._ratios, self.count, self.ratio)
 
     def _take_in(self, seen: Seen, key: str, x_key: str | None) -> None:
         column = seen.history[key]
@@ -132,10 +177,13 @@ class Spikes:
     def _judge(self, x: FloatArray, values: FloatArray) -> None:
         medians = medians_before(self._before, values, self.window, self.least)
         self.judged += int(np.isfinite(medians).sum())
-        with np.errstate(over="ignore", invalid="ignore"):
+        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
             places = np.flatnonzero(values > self.ratio * medians)
+            ratios = values / medians
         for place in places.tolist():
             self._add(float(x[place]), float(values[place]), float(medians[place]))
+        self._ratios.add(ratios[~np.isnan(ratios)])  # NaN: too few before it, or 0 of 0
+        self.spread.add(values)
         self._before = np.concatenate((self._before, values))[-self.window :]
 
     def _add(self, x: float, value: float, median: float) -> None:

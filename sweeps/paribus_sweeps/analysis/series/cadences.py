@@ -3,8 +3,9 @@
     Cadence.parse("8", runs)          # one of 8 points stays
     Cadence.parse("run-b", runs)      # as far apart as run-b's points are
 
-Real points are kept and none is made up: v[phase::m], the last phase by default, as a run has it
-that looks at steps m, 2m, … (METHOD 9.2).
+Real points are kept and none is made up: v[phase::m], by default in the last phase, as a run has
+it that looks at steps m, 2m, … (METHOD 9.2), or in the one in which the other run's first point
+lies: the first, where both looked at step 0 as well.
 """
 
 from __future__ import annotations
@@ -68,13 +69,14 @@ class Cadence:
         if self.every is not None:
             return _thinned(line, self.every, self.phase)
         spacing, own = _spacing(target), _spacing(line)
-        if spacing is None or own is None:
+        if target is None or spacing is None or own is None:
             return _told(line, f"not thinned: {run} or {self.run} has fewer than two points here")
         ratio = spacing / own
         if not math.isfinite(ratio) or ratio < 1.5:
             return _told(line, f"not thinned: {self.run} was looked at no less often")
         every = round(ratio)
-        thin = _thinned(line, every, self.phase)
+        phase = _phase_of(target, line, every) if self.phase is None else self.phase
+        thin = _thinned(line, every, phase)
         if abs(ratio - every) > NEARLY_WHOLE * every:
             note = f"points are {every * own:,.6g} apart, those of {self.run} {spacing:,.6g}"
             return _told(thin, note)
@@ -91,6 +93,12 @@ def _thinned(line: Line, every: int, phase: int | None) -> Line:
     if phase is not None and phase >= every:
         note += f"; phase {phase} is not below {every}, so the last was taken"
     return _told(thin, note)
+
+
+def _phase_of(target: Line, line: Line, every: int) -> int:
+    """Return the phase in which another run's first point lies: 0 of one that looked at step 0."""
+    with np.errstate(over="ignore"):
+        return int(np.abs(line.x - target.x[0]).argmin()) % every
 
 
 def _spacing(line: Line | None) -> float | None:

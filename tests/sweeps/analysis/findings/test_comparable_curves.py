@@ -123,6 +123,20 @@ class TestSeedBands:
 
         assert (band.x, band.x_name) == ((10,), "steps")
 
+    def test_calls_of_log_are_no_steps_of_so_many_examples(self):
+        rows = [{"_step": 10, "eval/loss": 1.0}]
+
+        (band,) = seed_bands([seen("a", rows, (), examples_per_step=8.0)], "eval/loss")
+
+        assert (band.x, band.x_name) == ((10,), "W&B steps")
+
+    def test_runs_over_other_steps_share_no_band(self):
+        rows = [{"_step": 10, "eval/loss": 1.0}]
+
+        found = seed_bands([run("a", [(10, 1.0)]), seen("b", rows, ())], "eval/loss")
+
+        assert [band.runs for band in found] == [("a",), ("b",)]
+
     def test_seeds_that_share_no_x_have_no_band(self):
         assert seed_bands([run("a", [(1, 1.0)]), run("b", [(9, 1.0)])], "eval/loss") == ()
 

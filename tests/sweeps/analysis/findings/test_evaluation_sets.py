@@ -59,6 +59,16 @@ class TestSize:
     def test_odd_times_do_not_tell(self, look):
         assert size_of(run("a", rows=timed(look))) == (None, None)
 
+    @pytest.mark.parametrize("rates", [(1.7e308, 1.7e308), (1.7e308, -1.7e308)], ids=str)
+    def test_two_looks_whose_sum_no_number_holds_do_not_tell(self, rates):
+        """In 10 s each, they are beyond the largest float; warnings are errors here."""
+        looks = [(10.0, rate) for rate in rates]
+
+        assert size_of(run("a", rows=timed(*looks))) == (None, None)
+
+    def test_a_middle_that_no_number_holds_does_not_tell(self):
+        assert size_of(run("a", rows=timed((1.0, 1.7e308), (1.0, 1.7e308)))) == (None, None)
+
 
 class TestTheRatio:
     """4:1 of 2,000 reviews leaves 400 to score, 1:1 leaves 1,000 (TRAINING 4)."""

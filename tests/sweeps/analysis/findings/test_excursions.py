@@ -4,7 +4,7 @@ import math
 import random
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from paribus_sweeps.analysis.curves import Curve
@@ -204,6 +204,7 @@ class TestMade:
         assert found.own.dense_roughness is not None
         assert found.created == (0, 1)
 
+    @settings(deadline=None)
     @given(
         st.lists(st.floats(0, 1), min_size=15, max_size=40),
         st.integers(1, 3),

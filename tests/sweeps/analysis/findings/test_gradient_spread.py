@@ -134,6 +134,45 @@ class TestAFactor:
         assert by["sd_log"]["low"] < 0.2 < by["sd_log"]["high"] < 1
         assert found.numbers["over_seeds"]["contexts"] == 1
 
+    def test_most_pairs_have_the_first_word_and_each_ratio_its_n(self):
+        """Examples of a step are known of one pair of three: its ratio has no interval."""
+        unknown = {"examples_per_step": None, "loss": False}
+        runs = [
+            run(f"{batch} {seed}", batch, sd=0.5 if batch == 8 else 0.1, seed=seed, loss=False)
+            if seed == 0
+            else run(f"{batch} {seed}", batch, sd=0.5 if batch == 8 else 0.1, seed=seed, **unknown)
+            for seed in (0, 1, 2)
+            for batch in (8, 64)
+        ]
+
+        (found,) = told(*runs)
+
+        assert found.status == "found"
+        assert "(1 pair) at equally many examples seen" in found.sentence
+        assert ", 3 pairs) over equally many optimizer steps" in found.sentence
+
+    def test_pairs_that_do_not_vary_have_no_interval(self):
+        """Norms of 64 are those of 8 to the power 1.1, for both seeds: METHOD 13."""
+        runs = [
+            seen(
+                f"{batch} {seed}",
+                [
+                    {"train/global_step": x, "train/grad_norm": math.exp(x % 7 * power)}
+                    for x in range(1, 101)
+                ],
+                COMPARISONS,
+                setting={"batch": batch}, replicate={"seed": seed}, examples_per_step=8.0,
+            )
+            for seed in (0, 1)
+            for batch, power in (("8", 1.0), ("64", 1.1))
+        ]  # fmt: skip
+
+        (found,) = told(*runs)
+
+        assert found.status == "cannot_tell"
+        assert "1.1 times as large (2 pairs) at equally many examples seen" in found.sentence
+        assert found.sentence.endswith("no variation to make an interval from.")
+
     def test_equal_spreads_are_not_told_apart(self):
         runs = [
             one
@@ -300,6 +339,29 @@ class TestSilence:
         (found,) = told(run("a", 8), other)
 
         assert "one logged train/grad_norm over steps, the other grad_norm over" in found.sentence
+
+    def test_a_norm_of_0_is_said_to_have_no_logarithm(self):
+        rows = [{"train/global_step": x, "train/grad_norm": float(x % 7)} for x in range(1, 401)]
+        low = seen("a", rows, COMPARISONS, setting={"batch": "8"}, replicate={"seed": 0},
+                   examples_per_step=8.0)  # fmt: skip
+
+        (found,) = told(low, run("b", 64, loss=False))
+
+        assert found.sentence == (
+            "`batch`, 8 against 64: at 50 points of each the sd of ln gradient norm has no ratio "
+            "(a norm of 0 has no logarithm, and equal norms have no spread); no train loss was "
+            "logged by both."
+        )
+
+    def test_norms_near_the_largest_float_raise_nothing(self):
+        """The mean of the middle two is beyond it; warnings are errors here."""
+        rows = [{"train/global_step": x, "train/grad_norm": 1.7e308} for x in range(1, 51)]
+        huge = seen("b", rows, COMPARISONS, setting={"batch": "64"}, replicate={"seed": 0},
+                    examples_per_step=64.0)  # fmt: skip
+
+        (found,) = told(run("a", 8), huge)
+
+        assert found.status == "cannot_tell"
 
     def test_runs_that_share_no_examples_share_too_little(self):
         late = seen(

@@ -10,11 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from paribus_sweeps.analysis.findings.finding import Finding
-from paribus_sweeps.analysis.findings.gradients import RULES, spread
+from paribus_sweeps.analysis.findings.gradients import RULES
+from paribus_sweeps.analysis.findings.norm_spread import Spread
 from paribus_sweeps.analysis.findings.rule import Facts, Rule, Seen
 from paribus_sweeps.analysis.findings.rules import declared
 from paribus_sweeps.analysis.findings.spikes import medians_before
 from paribus_sweeps.analysis.findings.thresholds import Thresholds
+from paribus_sweeps.analysis.findings.watching import watches_of
 from paribus_sweeps.analysis.histories import History
 
 RULE: dict[str, Rule] = {rule.name: rule for rule in RULES}
@@ -43,6 +45,12 @@ def tell(rule: str, rows: list[dict[str, Any]], **more: Any) -> Finding:
     return RULE[rule].watch().tell(seen(rows, **more))
 
 
+def spread(values: Any, non_finite: int) -> dict[str, Any]:
+    found = Spread()
+    found.add(values)
+    return found.numbers(non_finite)
+
+
 def lognormal(n: int, *, sd: float = 0.5, seed: int = 0) -> list[float]:
     return [float(x) for x in np.random.default_rng(seed).lognormal(0.0, sd, n)]
 
@@ -58,7 +66,8 @@ class TestGradientSpikes:
         assert found.numbers["largest_spike"] == 10.1
         assert found.sentence == (
             "1 of 16 values of train_step/grad_norm exceeds 10 times the median of the 50 values "
-            "before it; the largest is 10.1 at 11, where that median is 1."
+            "before it, where a lognormal with their own spread (sd of ln 0 about these medians) "
+            "gives 0; the largest is 10.1 at 11, where that median is 1."
         )
 
     def test_ten_medians_themselves_are_none(self):
@@ -161,6 +170,66 @@ class TestGradientSpikes:
         assert found.steps == (20, 300)
 
 
+class TestOwnSpread:
+    def test_spikes_that_the_spread_makes_are_told_and_are_no_finding(self):
+        found = tell("gradient_spikes", steps(lognormal(2_000, sd=1.0)))
+
+        assert (found.status, found.label) == ("not_found", "within_spread")
+        assert found.numbers["spikes"] > 5
+        assert found.next_step is None
+        assert found.steps is not None
+
+    def test_more_than_it_makes_are_one(self):
+        # Of 1,000, one in 470 makes 2; 30 are more than any Poisson of 2 gives.
+        values = lognormal(1_000, sd=0.8)
+        values[100:1000:30] = [30.0] * 30
+
+        found = tell("gradient_spikes", steps(values))
+
+        assert (found.status, found.label) == ("found", "beyond_spread")
+        assert found.numbers["spread_p_count"] < 1e-6
+
+    def test_one_that_is_too_large_for_it_is_one(self):
+        # ln 1000 is 8.6 sd of .8 away. That there are some spikes is what the spread makes.
+        values = lognormal(1_000, sd=0.8)
+        values[500] = 1_000.0
+
+        found = tell("gradient_spikes", steps(values))
+
+        assert (found.status, found.label) == ("found", "beyond_spread")
+        assert found.numbers["spread_p_count"] > 0.005 > found.numbers["spread_p_largest"]
+
+    def test_the_level_is_a_threshold(self):
+        # Half of the level is for the count, half for the largest: at 1, p below .5 is beyond.
+        values = lognormal(1_000, sd=0.8)
+        values[500] = 60.0
+        found, strict = (
+            tell("gradient_spikes", steps(values), gradients__spread_alpha=alpha)
+            for alpha in (1.0, 0.0)
+        )
+
+        assert found.label == "beyond_spread"
+        assert strict.label == "within_spread"
+
+    def test_a_level_that_falls_is_no_spread(self):
+        # Three planted; the level falls to a hundredth, which all quartiles of g would hold.
+        values = [v * 0.01 ** (at / 999) for at, v in enumerate(lognormal(1_000, sd=0.3))]
+        for at in (300, 600, 900):
+            values[at] *= 30
+
+        found = tell("gradient_spikes", steps(values))
+
+        assert (found.label, found.numbers["spikes"]) == ("beyond_spread", 3)
+        assert found.numbers["spread_log_sd"] == pytest.approx(0.3, abs=0.05)
+
+    def test_norms_that_are_mostly_zero_have_none(self):
+        found = tell("gradient_spikes", steps([0.0] * 40 + [1.0] + [0.0] * 20))
+
+        assert (found.status, found.label) == ("found", "beyond_spread")
+        assert found.numbers["expected_from_spread"] is None
+        assert "how the norms are spread cannot be told" in found.sentence
+
+
 NORMS = st.one_of(
     st.floats(0, 1e300),
     st.sampled_from([0.0, 1.0, 11.0, math.nan, math.inf]),
@@ -174,7 +243,7 @@ class TestInPieces:
     @settings(deadline=None)
     @given(PIECES)
     def test_pieces_give_what_all_rows_give_at_once(self, pieces):
-        watches = {name: rule.watch() for name, rule in RULE.items()}
+        watches = {rule.name: watch for rule, watch in watches_of(RULES)}
         rows: list[dict[str, Any]] = []
 
         for back, values in pieces:
@@ -184,7 +253,7 @@ class TestInPieces:
                 assert watch.tell(seen(rows)) == RULE[name].watch().tell(seen(rows))
 
     def test_another_key_is_counted_from_its_start(self):
-        watch = RULE["gradient_spikes"].watch()
+        [(_, watch)] = watches_of([RULE["gradient_spikes"]])
         early = [{"train/global_step": at, "grad_norm": 1.0} for at in range(1, 13)]
         both = early + steps([1.0] * 12 + [20.0], first=13)
 
@@ -196,7 +265,7 @@ class TestInPieces:
         assert found.steps == (25, 25)
 
     def test_a_row_that_is_new_costs_no_look_at_older_ones(self):
-        watch = RULE["gradient_spikes"].watch()
+        [(_, watch)] = watches_of([RULE["gradient_spikes"]])
         rows = steps([1.0] * 200)
         watch.tell(seen(rows))
         forged = steps([1.0] * 100 + [99.0] * 100 + [1.0])  # older rows changed: not looked at
@@ -262,6 +331,14 @@ class TestGradientExplosion:
 
         assert (found.status, found.label) == ("found", "many_spikes")
         assert found.steps == (98, 199)
+
+    def test_more_than_one_in_a_hundred_within_their_own_spread_do_not(self):
+        # sd of ln g 1.5: 10 medians are 1.54 sd away, which 6 % of a lognormal exceed.
+        found = tell("gradient_explosion", steps(lognormal(1_000, sd=1.5)))
+
+        assert (found.status, found.label) == ("not_found", "within_spread")
+        assert found.numbers["share"] > 0.03
+        assert "more than 1.00%, where a lognormal" in found.sentence
 
     def test_one_in_a_hundred_does_not(self):
         found = tell("gradient_explosion", steps([1.0] * 98 + [20.0] + [1.0]))

@@ -280,6 +280,41 @@ class TestSilence:
             "not_found", "cannot_tell", "cannot_tell",
         ]  # fmt: skip
 
+    def test_a_fall_that_was_over_and_gone_is_not_denied(self):
+        """From 1 to .5 and back before step 200: what is told is told of 200 to 400 alone."""
+        rises = [(20, 1.0), (60, 0.5), (100, 0.8), (140, 1.0), (200, 1.2), (400, 1.3)]
+        found = by_label(
+            told(
+                ("r1", [(200, 1.2), (400, 1.3)], {"setting": COARSE}),
+                ("r4", rises, {"setting": FINE}),
+            )
+        )
+
+        assert found["fall_over"].sentence == (
+            "r4 was never below its first value from 200, where r1 looked first, to 400: no fall "
+            "to be over is left."
+        )
+
+    def test_a_fall_after_a_rise_was_not_over(self):
+        """1 to 1.1 at step 200, and down to .3 at 400."""
+        points = [(20, 1.0), (100, 1.05), (200, 1.1), (300, 0.6), (350, 0.4), (400, 0.3)]
+        found = by_label(
+            told(
+                ("r1", [(200, 1.1), (400, 0.3)], {"setting": COARSE}),
+                ("r4", points, {"setting": FINE}),
+            )
+        )
+
+        assert found["fall_over"].sentence.startswith("Nothing of the fall that r4 shows since")
+
+    def test_more_looks_than_can_be_thinned_in_time_are_told(self):
+        found = by_label(
+            told(coarse(until=10_010), ("r4", looks(falling, 1, 10_010), {"setting": FINE}))
+        )
+
+        assert [found[label].status for label in ("hidden", "made")] == ["cannot_tell"] * 2
+        assert found["made"].sentence == "r4 has 10,010 looks; at most 10,000 are thinned."
+
     def test_four_looks_have_no_noise(self):
         few = ("r4", [(20, 1.0), (70, 0.8), (120, 0.6), (450, 0.1)], {"setting": FINE})
         found = by_label(told(("r1", [(200, 0.4), (400, 0.2)], {"setting": COARSE}), few))

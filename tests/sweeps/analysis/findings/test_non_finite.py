@@ -3,7 +3,7 @@
 import math
 from typing import Any
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from paribus_sweeps.analysis.findings.finding import Finding
@@ -130,6 +130,7 @@ class TestAskedAgain:
 
         assert watch.tell(seen(rows)) == watch.tell(seen(rows))
 
+    @settings(deadline=None)
     @given(
         st.lists(
             st.dictionaries(

@@ -438,7 +438,7 @@ class TestAskedAgain:
         assert running.sentence == f"So far: {over.sentence}"
         assert stricter.label == "flat"
 
-    @settings(max_examples=200)
+    @settings(deadline=None, max_examples=200)
     @given(
         st.lists(
             st.fixed_dictionaries(
@@ -464,6 +464,7 @@ class TestAskedAgain:
 
 
 class TestChangesThatMustNotMatter:
+    @settings(deadline=None)
     @given(st.lists(st.integers(0, 64).map(lambda n: n / 8), min_size=7, max_size=14))
     def test_another_unit_of_loss_leaves_the_label(self, values):
         """Times 8 is exact, and no criterion has a unit."""
@@ -471,6 +472,7 @@ class TestChangesThatMustNotMatter:
 
         assert looked(values, trainings).label == looked([8 * v for v in values], trainings).label
 
+    @settings(deadline=None)
     @given(st.lists(st.floats(), max_size=12), st.lists(st.floats(), max_size=12))
     def test_whatever_was_logged_there_is_an_answer_in_plain_json(self, values, trainings):
         assert is_plain(looked(values, trainings).as_dict())

@@ -67,6 +67,12 @@ class TestPlannedSteps:
         assert found == Planned(75, "num_train_epochs", is_estimate=True)  # 2 x 60 / 1.6
         assert found.words == "about 75 steps (num_train_epochs)"
 
+    def test_more_steps_than_a_number_holds_are_none(self):
+        """1e308 epochs of 37.5 steps."""
+        rows = [{STEP: 60, "train/epoch": 1.6}]
+
+        assert planned_steps(seen([], rows, {"num_train_epochs": 1e308})) is None
+
     @pytest.mark.parametrize(
         "rows",
         [

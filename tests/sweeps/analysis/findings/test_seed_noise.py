@@ -87,6 +87,31 @@ class TestNoise:
         assert told(*many)[0].x_name == "examples seen"
         assert told(*many)[0].numbers["x"] == [160]
 
+    def test_calls_of_log_are_not_taken_for_optimizer_steps(self):
+        """8 examples a step are known, and W&B's _step counts no steps: x stays what it is."""
+        runs = [
+            seen(
+                id, [{"_step": x, "eval/loss": v} for x, v in ((1, 0.7), (2, last))], COMPARISONS,
+                setting={"batch": batch}, replicate={"seed": seed}, examples_per_step=8.0,
+            )
+            for id, batch, last, seed in (
+                ("a", "8", 0.5, 0), ("b", "8", 0.6, 1), ("c", "64", 0.5, 0)
+            )
+        ]  # fmt: skip
+
+        (found,) = told(*runs)
+
+        assert (found.numbers["x"], found.x_name) == ([2], "W&B steps")
+
+    def test_runs_over_other_steps_are_not_set_beside_one_another(self):
+        """One logs optimizer steps 10 and 20; W&B's steps 10 and 20 of the other are later."""
+        rows = [{"_step": x, "eval/loss": v} for x, v in ((10, 0.7), (20, 0.5))]
+        other = seen("c", rows, COMPARISONS, setting={"batch": "64"}, replicate={"seed": 0})
+
+        (found,) = told(run("a", "8", 0.5), run("b", "8", 0.6, 1), other)
+
+        assert found.status == "cannot_tell"
+
     def test_few_seeds_need_a_large_difference(self):
         """One df: t(.975) = 12.71. Sd .0707, error .0866: .9 is within 1.10, 1.2 is not."""
         for last, status in ((0.55 + 0.9, "found"), (0.55 + 1.2, "not_found")):

@@ -103,7 +103,7 @@ class TestComparisonsOf:
 
 
 class TestWhateverARunLogged:
-    @settings(max_examples=100)
+    @settings(deadline=None, max_examples=100)
     @given(
         st.lists(st.dictionaries(st.sampled_from(KEYS), VALUES), max_size=40),
         st.sampled_from(["running", "finished", "crashed"]),

@@ -7,7 +7,7 @@ import pytest
 from paribus_sweeps.analysis.series.axes import Axis, Line, placed
 from paribus_sweeps.analysis.series.cadences import Cadence
 from paribus_sweeps.errors import InvalidSeries
-from tests.sweeps.analysis.series.drawn import logged
+from tests.sweeps.analysis.series.drawn import logged, seen
 
 RUNS = {"dense": "run-a", "run-a": "run-a", "run-b": "run-b"}
 
@@ -63,6 +63,19 @@ class TestThin:
 
         assert thin.x.tolist() == coarse.x.tolist() == [200, 400, 600]
         assert thin.notes == ("thinned to one of 10 points (phase 9): 3 of 30 points",)
+
+    def test_runs_that_looked_at_step_0_keep_it(self):
+        """0, 20, … 980 beside 0, 200, … 800: not 180, 380, …, which the coarse run never had."""
+        dense, coarse = (
+            placed(
+                seen({"_step": step, "loss": 0.5} for step in range(0, 1_000, every)),
+                "loss",
+                Axis("step"),
+            )
+            for every in (20, 200)
+        )
+
+        assert steps(Cadence(run="run-b"), dense, coarse) == [0, 200, 400, 600, 800]
 
     def test_the_run_itself_stays_as_it_is(self):
         coarse = line(200, 600)

@@ -17,6 +17,16 @@ from tests.sweeps.analysis.findings.worlds.world import (
 
 N = 1_000
 KEY = "train/grad_norm"
+PLANTED = (
+    (0.001, 30, 0.3), (0.02, 30, 0.3), (0.02, 30, 0.8),
+    (0.001, 30, 0.8), (0.001, 100, 0.8), (0.001, 1_000, 0.8),
+)  # fmt: skip
+"""Share of the norms, size in medians, sd of ln g of all others."""
+OWN_SPREAD = "spikes beyond what the run's own spread makes, at level .01 (own_spread)"
+HEAVIER = "norms that are heavier in the tail than a lognormal are beyond their spread: found"
+TOO_SMALL = (
+    "no more than the spread makes now and then: of a spike like this METHOD 9.4 cannot tell"
+)
 BY_DEFINITION = "METHOD 9.4: above 10 x the median is a spike, whatever made it"
 
 
@@ -25,13 +35,23 @@ def _logged(norms: Floats, **config: object) -> MadeUp:
 
 
 def drawn(
-    random: Random, spread: float = 0.5, planted: float = 0.0, to: float = 1.0, n: int = N
+    random: Random,
+    spread: float = 0.5,
+    planted: float = 0.0,
+    to: float = 1.0,
+    n: int = N,
+    size: float = 30.0,
 ) -> MadeUp:
-    """Lognormal norms around a median that goes from 1 to `to`; planted ones are 30 times it."""
+    """Lognormal norms around a median from 1 to `to`; planted ones are `size` times the first."""
     norms = np.geomspace(1.0, to, n) * random.lognormal(sigma=spread, size=n)
     places = random.choice(np.arange(50, n), size=round(planted * n), replace=False)
-    norms[places] = 30.0 * random.lognormal(sigma=0.05, size=len(places))
+    norms[places] = size * random.lognormal(sigma=0.05, size=len(places))
     return _logged(norms)
+
+
+def _student(random: Random, spread: float) -> MadeUp:
+    """Norms whose logarithm has Student's t, 4 df: heavier in the tail than a lognormal."""
+    return _logged(np.exp(spread * random.standard_t(4, size=N)))
 
 
 def _stepped(random: Random) -> MadeUp:
@@ -54,18 +74,22 @@ def _spikes() -> list[World]:
     rule = "gradient_spikes"
     worlds = [
         World(rule, f"none planted, lognormal {spread:g}", "not_found",
-              partial(drawn, spread=spread), None, spread <= 0.3, BY_DEFINITION)
+              partial(drawn, spread=spread), None, spread <= 0.3, OWN_SPREAD)
         for spread in (0.3, 0.5, 0.8, 1.0)
     ]  # fmt: skip
-    for planted in (0.001, 0.02):
-        for spread in (0.3, 0.8):
-            name = f"{planted:.1%} planted at 30 x the median, lognormal {spread:g}"
-            draw = partial(drawn, spread=spread, planted=planted)
-            worlds.append(World(rule, name, "found", draw))
+    for share, size, spread in PLANTED:
+        name = f"{share:.1%} planted at {size:,} x the median, lognormal {spread:g}"
+        draw = partial(drawn, spread=spread, planted=share, size=float(size))
+        is_sure = share > 0.01 or spread < 0.5 or size > 100
+        worlds.append(World(rule, name, "found", draw, "beyond_spread", is_sure, TOO_SMALL))
     return [
         *worlds,
         World(rule, "the level rises twentyfold and stays", "not_found", _stepped, None, False,
               BY_DEFINITION),
+        World(rule, "none planted, ln t with 4 df, sd .42", "not_found",
+              partial(_student, spread=0.3), None, False, HEAVIER),
+        World(rule, "rises a hundredfold, none planted, lognormal 0.8", "not_found",
+              partial(drawn, spread=0.8, to=100.0), None, False, OWN_SPREAD),
         World(rule, "falls to a hundredth, none planted", "not_found", partial(drawn, spread=0.3,
               to=0.01)),
         World(rule, "8 values", "cannot_tell", partial(drawn, n=8)),
@@ -78,7 +102,7 @@ def _without(random: Random) -> MadeUp:
 
 
 def _explosion() -> list[World]:
-    rule, most = "gradient_explosion", "METHOD 9.4: more than 1 % are spikes, whatever made them"
+    rule, most = "gradient_explosion", f"more than 1 % of {OWN_SPREAD}"
     worlds = [
         World(rule, f"none planted, lognormal {spread:g}", "not_found",
               partial(drawn, spread=spread), None, spread <= 0.5, most)
