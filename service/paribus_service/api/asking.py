@@ -24,6 +24,7 @@ from paribus_service.orchestration.inquiries import (
     Subject,
     TransformWord,
 )
+from paribus_service.settings import Settings
 from paribus_sweeps.analysis.best_runs import Goal
 
 ANSWERS: Responses = {
@@ -56,6 +57,15 @@ def pairs_in(parameter: str, given: Sequence[str] | None) -> list[tuple[str, str
                 f"?{parameter}", f"{name!r} names nothing: expected {parameter.upper()}:VALUE"
             )
     return [(name, value) for name, _, value in found]
+
+
+def named_roles(settings: Settings, given: Sequence[str] | None) -> tuple[tuple[str, str], ...]:
+    """Each role with its key: as the service's settings name them, and as a request does.
+
+    Raises:
+        InvalidRequest: One of the request's lacks its role, its colon or its key.
+    """
+    return tuple({**settings.finding_roles, **dict(pairs_in("role", given))}.items())
 
 
 def _inquiry(

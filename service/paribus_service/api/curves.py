@@ -1,16 +1,32 @@
-"""Curves of a sweep's or a project's runs over one x: lines, bands, smoothed and thinned."""
+"""Curves of a sweep's or a project's runs over one x: lines, bands, smoothed and thinned.
 
-from typing import Annotated
+As JSON, or as one long table: CSV, JSON lines, Parquet.
+"""
+
+from collections.abc import Iterator
+from importlib import import_module
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Header, Query, Response
+from fastapi.responses import StreamingResponse
 
-from paribus_service.api.asking import ANSWERS, listed, pairs_in, sent
+from paribus_service.api.asking import ANSWERS, listed, named_roles, sent
 from paribus_service.api.bodies.curves import OverlayOut
+from paribus_service.api.etags import is_known
 from paribus_service.api.parameters import refuse_unknown_parameters
 from paribus_service.api.questions import RunsOfProject
 from paribus_service.api.sweeps import SweepId
+from paribus_service.api.table_forms import (
+    IN_OTHER_FORMS,
+    MEDIA_TYPES,
+    TableForm,
+    TableFormDep,
+    attachment,
+    notes_in_header,
+)
 from paribus_service.dependencies import BaseUrl, Reader, ServicesDep, SessionDep
 from paribus_service.orchestration import asked_curves
+from paribus_service.orchestration.answers import Answered
 from paribus_service.orchestration.asked_curves import Drawing
 from paribus_service.orchestration.inquiries import Subject
 from paribus_service.store import sweeps as sweep_store
@@ -19,6 +35,7 @@ router = APIRouter(tags=["curves"], dependencies=[Depends(refuse_unknown_paramet
 
 
 def _drawing(
+    services: ServicesDep,
     keys: Annotated[
         list[str], Query(description="Logged keys, several times or with commas between.")
     ],
@@ -101,11 +118,12 @@ def _drawing(
         high=high,
         group_by=listed(group_by),
         label_by=listed(label_by),
-        roles=tuple(pairs_in("role", role)),
+        roles=named_roles(services.settings, role),
     )
 
 
 DrawingDep = Annotated[Drawing, Depends(_drawing)]
+_IN_ALL_FORMS = {**ANSWERS, **IN_OTHER_FORMS}
 IfNoneMatch = Annotated[str | None, Header(description="An ETag seen before.")]
 
 
@@ -113,7 +131,7 @@ IfNoneMatch = Annotated[str | None, Header(description="An ETag seen before.")]
     "/sweeps/{sweep_id}/curves",
     operation_id="show_curves",
     response_model=OverlayOut,
-    responses=ANSWERS,
+    responses=_IN_ALL_FORMS,
 )
 def show_curves(
     sweep_id: SweepId,
@@ -122,19 +140,26 @@ def show_curves(
     services: ServicesDep,
     base: BaseUrl,
     drawing: DrawingDep,
+    form: TableFormDep,
     if_none_match: IfNoneMatch = None,
 ) -> Response:
-    """Curves of the runs that count in a sweep, over one x, as raw points and smoothed."""
+    """Curves of the runs that count in a sweep, over one x, as raw points and smoothed.
+
+    In other forms than JSON they are one long table, a row for each point of a line, then of a
+    band. `X-Paribus-Notes` says what is to be known of it: sentences, percent-encoded, with
+    commas between.
+    """
     subject = Subject.of_sweep(sweep_store.get_sweep(session, sweep_id))
     found = asked_curves.answer(session, subject, drawing, root=base, cache=services.answers)
-    return sent(found, if_none_match)
+    name = f"curves-{sweep_id}"
+    return _in_form(found, form, if_none_match, name=name, services=services)
 
 
 @router.get(
     "/projects/{entity}/{project}/curves",
     operation_id="show_project_curves",
     response_model=OverlayOut,
-    responses=ANSWERS,
+    responses=_IN_ALL_FORMS,
 )
 def show_project_curves(
     _who: Reader,
@@ -143,8 +168,47 @@ def show_project_curves(
     services: ServicesDep,
     base: BaseUrl,
     drawing: DrawingDep,
+    form: TableFormDep,
     if_none_match: IfNoneMatch = None,
 ) -> Response:
-    """Curves of a project's runs over one x, as raw points and smoothed."""
+    """Curves of a project's runs over one x, as raw points and smoothed.
+
+    In other forms than JSON they are one long table, as those of a sweep are.
+    """
     found = asked_curves.answer(session, subject, drawing, root=base, cache=services.answers)
-    return sent(found, if_none_match)
+    name = f"curves-{subject.name}"
+    return _in_form(found, form, if_none_match, name=name, services=services)
+
+
+def _in_form(
+    found: Answered,
+    form: TableForm,
+    if_none_match: str | None,
+    *,
+    name: str,
+    services: ServicesDep,
+) -> Response:
+    """The answer as it is, or as a table that is written while it is sent."""
+    if form == "json":
+        return sent(found, if_none_match)
+    headers = {
+        "ETag": f'{found.etag[:-1]}-{form}"',
+        "Cache-Control": "no-cache",
+        "Vary": "Accept",
+        "X-Content-Type-Options": "nosniff",
+    }
+    if is_known(if_none_match, headers["ETag"]):
+        return Response(status_code=304, headers=headers)
+    tables = _tables()
+    with services.answers.working():
+        table = tables.LongTable.read(found.body)
+    headers |= {**attachment(name, form), "X-Paribus-Notes": notes_in_header(table.notes)}
+    if form == "parquet":
+        return Response(tables.parquet_of(table), media_type=MEDIA_TYPES[form], headers=headers)
+    lines: Iterator[bytes] = tables.csv_of(table) if form == "csv" else tables.json_lines_of(table)
+    return StreamingResponse(lines, media_type=MEDIA_TYPES[form], headers=headers)
+
+
+def _tables() -> Any:
+    """What makes tables, imported when the first one is asked for."""
+    return import_module("paribus_service.orchestration.curve_tables")

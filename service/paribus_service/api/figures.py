@@ -27,6 +27,7 @@ router = APIRouter(tags=["figures"], dependencies=[Depends(refuse_unknown_parame
 
 WHOSE = ("sweep", "project", "run", "with_sweeps", "sweeps")
 SHARED = ("theme", "width", "data_version")
+MOST_POINTS = 20_000  # of a line: of twelve such lines a figure has 25 MB
 
 
 @router.get("/figures", operation_id="list_figures", responses=LISTS)
@@ -66,7 +67,8 @@ def _request(
     keys: Annotated[
         list[str] | None,
         Query(
-            description="Of curves: the logged key; the one that is known as a loss by default."
+            description="Of curves: the logged key, of overlay also several; the one that is "
+            "known as a loss by default."
         ),
     ] = None,
     x: Annotated[
@@ -79,6 +81,39 @@ def _request(
     smoothing: Annotated[
         str, Query(description="Of curves, for the eye alone: `none`, `ema:0.6`, ….")
     ] = "none",
+    points: Annotated[
+        int | None,
+        Query(
+            ge=4,
+            le=MOST_POINTS,
+            description="Of overlay: how many points of a line are drawn at most; 1,000.",
+        ),
+    ] = None,
+    thin_to: Annotated[
+        str | None,
+        Query(
+            description="Of overlay: a run whose cadence the others are thinned to, or a number: "
+            "one of so many points stays."
+        ),
+    ] = None,
+    phase: Annotated[
+        int | None,
+        Query(ge=0, description="With `thin_to`: which of so many points stays; the last."),
+    ] = None,
+    common: Annotated[
+        bool, Query(description="Of overlay: only the stretch of x that all runs have.")
+    ] = False,
+    low: Annotated[
+        float | None,
+        Query(
+            alias="from",
+            allow_inf_nan=False,
+            description="Of overlay: the part of x that is looked at.",
+        ),
+    ] = None,
+    high: Annotated[
+        float | None, Query(alias="to", allow_inf_nan=False, description="Itself included.")
+    ] = None,
     every: Annotated[
         int | None,
         Query(ge=2, le=10_000, description="Of cadence-phases: one of so many looks stays."),
@@ -108,6 +143,12 @@ def _request(
         keys=listed(keys),
         x=x,
         smoothing=smoothing,
+        points=points,
+        thin_to=thin_to,
+        phase=phase,
+        common=common,
+        low=low,
+        high=high,
         every=every,
         group_by=listed(group_by),
         runs=listed(run),

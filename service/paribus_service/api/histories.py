@@ -3,20 +3,27 @@
 import hashlib
 from collections.abc import Iterator
 from importlib import import_module
-from typing import Annotated, Any, Literal
-from urllib.parse import quote
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Header, Query, Response
 from fastapi.responses import StreamingResponse
 
-from paribus_service.api.asking import listed, pairs_in
+from paribus_service.api.asking import listed, named_roles
 from paribus_service.api.bodies.base import JsonObject, Page
-from paribus_service.api.errors_declared import READS, Responses
+from paribus_service.api.errors_declared import READS
 from paribus_service.api.etags import is_known
 from paribus_service.api.paging import PageToken, decode, encode, page_of
 from paribus_service.api.parameters import refuse_unknown_parameters
 from paribus_service.api.records import LinesPerPage
 from paribus_service.api.runs import RunId
+from paribus_service.api.table_forms import (
+    IN_OTHER_FORMS,
+    MEDIA_TYPES,
+    TableForm,
+    TableFormDep,
+    attachment,
+    in_header,
+)
 from paribus_service.dependencies import Reader, ServicesDep, SessionDep
 from paribus_service.errors import InvalidRequest
 from paribus_service.orchestration.history_rows import (
@@ -33,50 +40,9 @@ from paribus_service.store.tables import Run
 
 router = APIRouter(tags=["runs"], dependencies=[Depends(refuse_unknown_parameters)])
 
-HistoryForm = Literal["json", "jsonl", "csv", "parquet"]
-MEDIA_TYPES: dict[HistoryForm, str] = {
-    "json": "application/json",
-    "jsonl": "application/jsonl",
-    "csv": "text/csv; charset=utf-8",
-    "parquet": "application/vnd.apache.parquet",
-}
-_WORDS: dict[str, HistoryForm] = {
-    "application/json": "json",
-    "*/*": "json",
-    "application/jsonl": "jsonl",
-    "application/x-ndjson": "jsonl",
-    "text/csv": "csv",
-    "application/vnd.apache.parquet": "parquet",
-}
-_IN_OTHER_FORMS: Responses = {
-    200: {
-        "content": {
-            MEDIA_TYPES[form].partition(";")[0]: {"schema": {"type": "string"}}
-            for form in ("jsonl", "csv", "parquet")
-        }
-    },
-    304: {"description": "Not changed since the ETag in If-None-Match."},
-}
-
-
-def _form(
-    asked: Annotated[
-        HistoryForm | None,
-        Query(alias="format", description="How to write it; wins over `Accept`."),
-    ] = None,
-    accept: Annotated[
-        str | None,
-        Header(description="`text/csv`, `application/jsonl`, `application/vnd.apache.parquet`."),
-    ] = None,
-) -> HistoryForm:
-    """As `format` says, else the first type in Accept that a history has; JSON where none is."""
-    if asked is not None:
-        return asked
-    kinds = (part.partition(";")[0].strip().lower() for part in (accept or "").split(","))
-    return next((_WORDS[kind] for kind in kinds if kind in _WORDS), "json")
-
 
 def _part(
+    services: ServicesDep,
     keys: Annotated[
         list[str] | None,
         Query(
@@ -99,14 +65,14 @@ def _part(
         Query(description="Which logged key is what, for an x: `epoch:my/epoch`."),
     ] = None,
 ) -> Part:
-    return Part(listed(keys), min_step, max_step, x, tuple(pairs_in("role", role)))
+    return Part(listed(keys), min_step, max_step, x, named_roles(services.settings, role))
 
 
 @router.get(
     "/runs/{run_id}/history",
     operation_id="show_history",
     response_model=Page[JsonObject],
-    responses={**_IN_OTHER_FORMS, **READS},
+    responses={**IN_OTHER_FORMS, **READS},
 )
 def show_history(
     run_id: RunId,
@@ -114,7 +80,7 @@ def show_history(
     session: SessionDep,
     services: ServicesDep,
     response: Response,
-    form: Annotated[HistoryForm, Depends(_form)],
+    form: TableFormDep,
     part: Annotated[Part, Depends(_part)],
     page_size: LinesPerPage = 1000,
     page_token: PageToken = None,
@@ -139,7 +105,7 @@ def show_history(
     if form == "json":
         response.headers.update(headers)
     else:
-        headers["Content-Disposition"] = f'attachment; filename="{run.id}.{form}"'
+        headers |= attachment(run.id, form)
     if form == "json" and part.x is None:
         return _page(session, run, part, page_size, page_token)
     if form == "jsonl" and part.x is None:
@@ -187,12 +153,12 @@ def _page_of_table(
 
 
 def _whole(
-    session: SessionDep, run: Run, part: Part, form: HistoryForm, headers: dict[str, str]
+    session: SessionDep, run: Run, part: Part, form: TableForm, headers: dict[str, str]
 ) -> Response:
     tables = _tables()
     table = tables.table_of(session, run, part)
     if table.left_out:
-        headers["X-Paribus-Left-Out"] = ",".join(quote(key, safe="/") for key in table.left_out)
+        headers["X-Paribus-Left-Out"] = in_header(table.left_out)
     if form == "parquet":
         return Response(tables.parquet_of(table), media_type=MEDIA_TYPES[form], headers=headers)
     lines: Iterator[bytes] = tables.csv_of(table) if form == "csv" else tables.json_lines_of(table)

@@ -21,7 +21,7 @@ _METHODS = ("get", "post", "put", "patch", "delete")
 
 def text() -> str:
     """The document as it is committed."""
-    return json.dumps(document(), indent=2, ensure_ascii=False) + "\n"
+    return json.dumps(document(), indent=1, ensure_ascii=False) + "\n"
 
 
 def page() -> str:

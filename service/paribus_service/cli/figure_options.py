@@ -44,7 +44,9 @@ def figure(
     ] = None,
     theme: Annotated[str | None, typer.Option(help="light or dark.")] = None,
     width: Annotated[int | None, typer.Option(help="In pixels; 800 by default.")] = None,
-    keys: Annotated[str | None, typer.Option("--keys", "--key", help="Logged key.")] = None,
+    keys: Annotated[
+        str | None, typer.Option("--keys", "--key", help="Logged key; of overlay several.")
+    ] = None,
     x: Annotated[
         str | None,
         typer.Option(
@@ -54,6 +56,24 @@ def figure(
     smoothing: Annotated[
         str | None, typer.Option(help="For the eye alone: none, ema:0.6, ….")
     ] = None,
+    points: Annotated[
+        int | None, typer.Option(help="Of overlay: points of a line at most; 1,000 by default.")
+    ] = None,
+    thin_to: Annotated[
+        str | None,
+        typer.Option(help="Of overlay: a run whose cadence others are thinned to, or a number."),
+    ] = None,
+    phase: Annotated[
+        int | None, typer.Option(help="With --thin-to: which of so many points stays.")
+    ] = None,
+    common: Annotated[
+        bool,
+        typer.Option("--common", help="Of overlay: only the stretch of x that all runs have."),
+    ] = False,
+    low: Annotated[
+        float | None, typer.Option("--from", help="Of overlay: the part of x that is looked at.")
+    ] = None,
+    high: Annotated[float | None, typer.Option("--to", help="Itself included.")] = None,
     every: Annotated[
         int | None, typer.Option(help="Of cadence-phases: one of so many looks stays.")
     ] = None,
@@ -92,6 +112,7 @@ def figure(
     files = {kind: options.pop(kind) for kind in ("html", "png", "json_file")}
     runs_named = names_in(options.pop("runs") or ())
     del options["name"], options["target"]
+    options["from"], options["to"] = options.pop("low"), options.pop("high")
     doing = import_module("paribus_service.cli.figures")
     if name is None:
         doing.list_figures()

@@ -21,15 +21,13 @@ from paribus_service.store import evidence
 from paribus_service.store import findings as finding_store
 from paribus_service.store.evidence import RunRow
 from paribus_sweeps.analysis.roles import Roles
-from paribus_sweeps.figures import CurveBand, CurveLine, Figure, Mark, overlay
+from paribus_sweeps.figures import Figure, Mark, Marked, bands_of, lines_of, overlay
 from paribus_sweeps.figures.look import Look
 
 RUNS_ASKED_FOR_KEYS = (
     50  # the newest; a key that only older ones have can be typed into the address
 )
 KEYS_OFFERED = 300
-Marked = tuple[Sequence[str], Mark]
-"""Keys that a finding is about, and its place."""
 _FIRST_ROLES = ("eval_loss", "train_loss")
 
 
@@ -129,13 +127,14 @@ def figure(scene: Scene, look: Look, *, by: Sequence[str]) -> Figure:
         return overlay([], key="curves", why_empty=why, look=look)
     told = answer(scene, found, by)
     drawn = overlay(
-        [] if by else _lines(told, _marks(scene, told)),
+        [] if by else lines_of(told, _marks(scene, told)),
         key=", ".join(found.keys),
         x_name=_x_name(told, scene.form),
-        bands=_bands(told),
+        bands=bands_of(told),
         notes=_notes(told, scene.form),
         runs=None if by else len(found.everyone),
         drawn_runs=len(told["runs"]),
+        looked_at=scene.form.span,
         why_empty="; ".join(dict.fromkeys(s["missing"] for s in told["series"] if s["missing"]))
         or None,
         look=look,
@@ -143,44 +142,17 @@ def figure(scene: Scene, look: Look, *, by: Sequence[str]) -> Figure:
     return _as_asked(drawn, scene.form)
 
 
-def _lines(told: Mapping[str, Any], marks: Mapping[str, Sequence[Marked]]) -> list[CurveLine]:
-    several = len({one["key"] for one in told["series"]}) > 1
-    names = [one["name"] for one in told["series"]]
-    many = {name for name in names if names.count(name) > len({s["key"] for s in told["series"]})}
-    lines = []
-    for one in told["series"]:
-        name = f"{one['name']} ({one['run']})" if one["name"] in many else one["name"]
-        own = [mark for keys, mark in marks.get(one["run"], ()) if one["key"] in keys]
-        shown = f"{name} · {one['key']}" if several else name
-        if one["missing"] is None:
-            lines.append(
-                CurveLine.of_series(one, name=shown, smoothing=told["smoothing"], marks=own)
-            )
-    return lines
-
-
-def _bands(told: Mapping[str, Any]) -> list[CurveBand]:
-    several = len({band["key"] for band in told["bands"]}) > 1
-    bands = []
-    for one in told["bands"]:
-        label = f"{one['label']} · {one['key']}" if several else one["label"]
-        if one["missing"] is None:
-            bands.append(CurveBand.of_series({**one, "label": label}))
-    return bands
-
-
 def _marks(scene: Scene, told: Mapping[str, Any]) -> dict[str, list[Marked]]:
     """Run → what rules have found in which keys, where they found it on this x."""
     pks = {row.id: row.pk for row in evidence.run_rows(scene.session, scene.subject.scope)}
     drawn = {pks[run["id"]]: run["id"] for run in told["runs"] if run["id"] in pks}
-    low, high = scene.form.span
     stored = finding_store.stored_findings(scene.session, list(drawn))
     found: dict[str, list[Marked]] = {}
     for pk, findings in stored.items():
         for one in findings:
             mark = Mark.of_finding(one.document)
             is_here = mark is not None and one.document["x_name"] == told["x_name"]
-            if mark is not None and is_here and low <= mark.start <= high:
+            if mark is not None and is_here:
                 found.setdefault(drawn[pk], []).append((one.document["keys"], mark))
     return found
 
@@ -248,7 +220,7 @@ def shown_curves(
         "is_grouped": bool(by),
         "newer": _newer(scene.form, found) if not problems else None,
         "older": _older(scene.form, found) if not problems else None,
-        "rest": _rest(scene, found, by),
+        "rest": [] if problems else _rest(scene, found, by),
     }
 
 
@@ -278,6 +250,14 @@ def _rest(scene: Scene, found: Chosen, by: Sequence[str]) -> list[tuple[str, str
     told = [("keys", key) for key in found.keys]
     told += [("runs", name) for name in form.run_names or [row.id for row in found.rows[:50]]]
     told += [("group_by", key) for key in by]
-    more = {"x": form.x, "thin_to": form.thin_to, "from": form.low, "to": form.high}
+    smoothing = "" if form.smoothing == "none" else form.smoothing
+    more = {
+        "x": form.x,
+        "smoothing": smoothing,
+        "points": form.points,
+        "thin_to": form.thin_to,
+        "from": form.low,
+        "to": form.high,
+    }
     told += [(name, value) for name, value in more.items() if value]
     return told + ([("common", "true")] if form.common else [])

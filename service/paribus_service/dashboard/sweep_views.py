@@ -273,10 +273,15 @@ def trial_rows(
 def agent_command(sweep: Sweep, *, base: str, dev: bool) -> str:
     """The three lines that make a GPU host work on the sweep."""
     path = f"{sweep.project.entity}/{sweep.project.name}/{sweep.id}"
+    key = DEV_KEY if dev else "…your key…"
+    there = sweep.upstream
+    if there is not None:
+        base, key = there.base_url, "…your key of that server…"
+        path = f"{there.entity}/{there.project}/{there.remote_id}"
     return "\n".join(
         [
             f"export WANDB_BASE_URL={shlex.quote(base)}",
-            f"export WANDB_API_KEY={DEV_KEY if dev else '…your key…'}",
+            f"export WANDB_API_KEY={key}",
             f"wandb agent {shlex.quote(path)}",
         ]
     )

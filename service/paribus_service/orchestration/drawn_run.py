@@ -4,7 +4,10 @@ Only `figures` imports this, and only once a figure is asked for: numpy and scip
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
+from paribus_service.orchestration import finding_answers
+from paribus_service.orchestration.asked_findings import Asked
 from paribus_service.orchestration.drawn_series import (
     POINTS,
     book_of,
@@ -16,8 +19,9 @@ from paribus_service.orchestration.drawn_series import (
 from paribus_service.orchestration.figures import Scene, refused
 from paribus_service.store.evidence import RunRow
 from paribus_sweeps.analysis.curves import Curve
+from paribus_sweeps.analysis.findings import coarsest_cadence
 from paribus_sweeps.analysis.findings.excursions import Thinning, thinning, usual_delta
-from paribus_sweeps.analysis.findings.rule import Seen
+from paribus_sweeps.analysis.findings.rule import STEPS, Seen
 from paribus_sweeps.analysis.looking import price_of_looking
 from paribus_sweeps.analysis.run_speed import RunSpeed, is_speed_key, run_speed
 from paribus_sweeps.analysis.series.requests import SeriesRequest
@@ -60,7 +64,7 @@ def _train_eval(scene: Scene) -> Figure:
         lines.get(keys["eval_loss"] or ""),
         run=row.name,
         x_name=found["x_name"] or request.x,
-        marks=marks_in(scene, [row], *held).get(row.id, ()) if request.x == "step" else (),
+        marks=[mark for _, mark in marks_in(scene, [row], held, found["x_name"])[row.id]],
         look=request.look,
     )
 
@@ -121,7 +125,7 @@ def _shares(told: Thinning) -> list[str]:
 
 
 def _cadence_price(scene: Scene) -> Figure:
-    _, one = _single(scene)
+    row, one = _single(scene)
     speed = _speed(one, scene)
     last, own = speed.training.last_step, one.facts.number("eval_steps")
     steps = int(last or 0)
@@ -131,26 +135,42 @@ def _cadence_price(scene: Scene) -> Figure:
             "no cadence has a price."
         )
         return cadence_price([], why_empty=why, look=scene.request.look)
+    coarsest, sentence = _coarsest(scene, row)
+    cadences = {int(own) * times for times in COARSER if times == 1 or int(own) * times <= steps}
     prices = [
-        _priced(steps, int(own) * times, speed, is_chosen=times == 1)
-        for times in COARSER
-        if times == 1 or int(own) * times <= steps
+        replace(
+            _priced(steps, every, speed),
+            is_chosen=every == int(own),
+            is_coarsest=every == coarsest,
+        )
+        for every in sorted(cadences | ({coarsest} if coarsest is not None else set()))
     ]
     return cadence_price(
         prices,
-        notes=[f"Over {steps:,} optimizer steps, at the run's own rates."],
+        notes=[f"Over {steps:,} optimizer steps, at the run's own rates.", *sentence],
         look=scene.request.look,
     )
 
 
-def _priced(steps: int, every: int, speed: RunSpeed, *, is_chosen: bool) -> CadencePrice:
+def _coarsest(scene: Scene, row: RunRow) -> tuple[int | None, list[str]]:
+    """The coarsest cadence that shows as much, in optimizer steps, and what is said of it."""
+    asked = Asked(rules=(coarsest_cadence.NAME,))
+    found = finding_answers.of_runs(scene.session, [row], asked, book_of(scene), root=scene.root)
+    for finding in found.document["runs"][0]["findings"]:
+        every = finding["numbers"].get("coarsest_cadence")
+        is_known = every is not None and finding["x_name"] == STEPS and every >= 1
+        return round(every) if is_known else None, [finding["sentence"]]
+    return None, []
+
+
+def _priced(steps: int, every: int, speed: RunSpeed) -> CadencePrice:
     found = price_of_looking(
         steps=steps,
         eval_steps=every,
         seconds_per_look=speed.evaluation.seconds_per_look,
         train_steps_per_second=speed.training.steps_per_second,
     )
-    return CadencePrice(every, found.evaluations, found.hours, found.share, is_chosen)
+    return CadencePrice(every, found.evaluations, found.hours, found.share)
 
 
 def _single(scene: Scene) -> tuple[RunRow, Seen]:

@@ -3,6 +3,7 @@
 Only `figures` imports this, and only once a figure is asked for: numpy and scipy come with it.
 """
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -17,7 +18,7 @@ from paribus_service.orchestration.drawn_series import (
     seen_of,
     series_in,
 )
-from paribus_service.orchestration.figures import Scene, refused
+from paribus_service.orchestration.figures import FigureRequest, Scene, refused
 from paribus_service.orchestration.rule_book import RuleBook, compare
 from paribus_sweeps.analysis.findings import gradient_spread
 from paribus_sweeps.analysis.findings.rule import Seen
@@ -25,13 +26,12 @@ from paribus_sweeps.analysis.gpu_speeds import EXAMPLES
 from paribus_sweeps.analysis.series.requests import SeriesRequest
 from paribus_sweeps.analysis.words import counted
 from paribus_sweeps.figures import (
-    CurveBand,
-    CurveLine,
     Figure,
-    Mark,
     Rate,
     Spread,
+    bands_of,
     grad_norm_spread,
+    lines_of,
     overlay,
     throughput,
 )
@@ -48,44 +48,54 @@ def draw(scene: Scene) -> Figure:
 
 def _overlay(scene: Scene) -> Figure:
     request = scene.request
-    most = MOST_READ if request.group_by else MOST_LINES
-    rows = scene.rows[-most:]
-    key = one_key(scene)
-    seen = seen_of(scene, rows, (key, request.x))
-    key = key or _first_of(seen, ("eval_loss", "train_loss"))
-    why = "No run has logged a key that is known as a loss: say keys=KEY."
-    if not seen or key is None:
-        return overlay([], key=key or "loss", why_empty=why, look=request.look)
-    wanted = SeriesRequest((key,), request.x, request.smoothing, POINTS, group_by=request.group_by)
-    found = series_in(scene, seen, wanted)
-    marks = marks_in(scene, rows, key)
-    lines = [] if request.group_by else _lines(found, marks)
-    bands = [CurveBand.of_series(band) for band in found["bands"] if band["missing"] is None]
+    rows = scene.rows[-_most_runs(request) :]
+    seen = seen_of(scene, rows, {*request.keys, request.x.removeprefix("key:").strip()})
+    usual = _first_of(seen, ("eval_loss", "train_loss"))
+    keys = request.keys or tuple(filter(None, [usual]))
+    title = ", ".join(keys) or "loss"
+    if not seen or not keys:
+        why = "No run has logged a key that is known as a loss: say keys=KEY."
+        return overlay([], key=title, why_empty=why, look=request.look)
+    found = series_in(scene, seen, _series_request(request, keys))
+    marks = marks_in(scene, rows, keys, found["x_name"])
+    lines = [] if request.group_by else lines_of(found, marks)
+    drawn = [one for one in found["series"] if one["missing"] is None]
     missing = dict.fromkeys(one["missing"] for one in found["series"] if one["missing"])
     return overlay(
         lines,
-        key=key,
+        key=title,
         x_name=found["x_name"] or request.x,
-        bands=bands,
+        bands=bands_of(found),
         notes=[*found["notes"], *_notes_of(found)],
         runs=None if request.group_by else len(scene.rows),
+        drawn_runs=len({one["run"] for one in drawn}),
+        looked_at=(
+            -math.inf if request.low is None else request.low,
+            math.inf if request.high is None else request.high,
+        ),
         why_empty="; ".join(missing) or None,
         look=request.look,
     )
 
 
-def _lines(found: Mapping[str, Any], marks: Mapping[str, Sequence[Mark]]) -> list[CurveLine]:
-    names = [one["name"] for one in found["series"]]
-    return [
-        CurveLine.of_series(
-            one,
-            name=one["name"] if names.count(one["name"]) == 1 else f"{one['name']} ({one['run']})",
-            smoothing=found["smoothing"],
-            marks=marks.get(one["run"], ()),
-        )
-        for one in found["series"]
-        if one["missing"] is None
-    ]
+def _most_runs(request: FigureRequest) -> int:
+    """Runs that are read: as many as there are lines to draw, or the runs of bands."""
+    return MOST_READ if request.group_by else max(1, MOST_LINES // max(1, len(request.keys)))
+
+
+def _series_request(request: FigureRequest, keys: tuple[str, ...]) -> SeriesRequest:
+    return SeriesRequest(
+        keys,
+        request.x,
+        request.smoothing,
+        POINTS if request.points is None else request.points,
+        thin_to=request.thin_to,
+        phase=request.phase,
+        common=request.common,
+        low=request.low,
+        high=request.high,
+        group_by=request.group_by,
+    )
 
 
 def _notes_of(found: Mapping[str, Any]) -> list[str]:

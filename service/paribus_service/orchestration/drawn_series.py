@@ -20,7 +20,7 @@ from paribus_sweeps.analysis.roles import has_role
 from paribus_sweeps.analysis.series.requests import SeriesRequest
 from paribus_sweeps.analysis.series.series import series_of
 from paribus_sweeps.errors import InvalidSeries, UnknownKey
-from paribus_sweeps.figures import Mark
+from paribus_sweeps.figures import Mark, Marked
 
 POINTS = 1_000  # of a line: more than a figure is pixels wide
 
@@ -64,8 +64,9 @@ def one_key(scene: Scene) -> str | None:
     """
     keys = scene.request.keys
     if len(keys) > 1:
+        name = scene.request.name
         raise refused(
-            "?keys", f"a figure is of one key, and {len(keys)} are named: {', '.join(keys)}"
+            "?keys", f"{name} is of one key, and {len(keys)} are named: {', '.join(keys)}"
         )
     return keys[0] if keys else None
 
@@ -86,15 +87,18 @@ def series_in(scene: Scene, seen: Sequence[Seen], request: SeriesRequest) -> dic
         raise unknown_key(told, request.keys) from error
 
 
-def marks_in(scene: Scene, rows: Sequence[RunRow], *keys: str) -> dict[str, list[Mark]]:
-    """Run → what rules found in these keys, where they found it at steps."""
+def marks_in(
+    scene: Scene, rows: Sequence[RunRow], keys: Collection[str], x_name: str | None
+) -> dict[str, list[Marked]]:
+    """Run → what rules found in these keys on this x, where they found it at steps."""
     asked = Asked(statuses=("found",))
     found = finding_answers.of_runs(scene.session, rows, asked, book_of(scene), root=scene.root)
     return {
         run["id"]: [
-            mark
+            (finding["keys"], mark)
             for finding in run["findings"]
-            if set(finding["keys"]) & set(keys) and (mark := Mark.of_finding(finding))
+            if set(finding["keys"]) & set(keys) and finding["x_name"] == x_name
+            if (mark := Mark.of_finding(finding)) is not None
         ]
         for run in found.document["runs"]
     }

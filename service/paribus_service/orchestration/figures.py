@@ -30,7 +30,7 @@ _ANSWERS, _RUNS, _RUN = "drawn_answers", "drawn_runs", "drawn_run"
 QUESTION = ("response", "goal", "factors", "ignore", "blocks", "interactions", "transform",
             "smallest_effect", "error", "compare", "level")  # fmt: skip
 SETTINGS = ("response", "goal", "factors", "ignore", "blocks")
-CURVES = ("keys", "x", "smoothing")
+CURVES = ("keys", "x", "smoothing", "points", "thin_to", "phase", "common", "from", "to")
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +82,7 @@ FIGURES: Mapping[str, FigureKind] = {
         "Trials by state, and the runs that ended over time.", ("sweep",), (), _ANSWERS
     ),
     "overlay": FigureKind(
-        "One logged key of several runs over one x, findings marked; seeds as bands.",
+        "Logged keys of several runs over one x, findings marked; seeds as bands.",
         _ALL,
         (*CURVES, "group_by"),
         _RUNS,
@@ -134,6 +134,12 @@ class FigureRequest:
     """Logged keys; the one with the figure's role by default."""
     x: str = "step"
     smoothing: str = "none"
+    points: int | None = None
+    thin_to: str | None = None
+    phase: int | None = None
+    common: bool = False
+    low: float | None = None
+    high: float | None = None
     every: int | None = None
     group_by: tuple[str, ...] = ()
     runs: tuple[str, ...] = ()

@@ -83,10 +83,20 @@ def of_runs(
     told = {**known, **since}
     entries = [_entry(row, told.get(row.pk), asked, root) for row in rows]
     pending = tuple(open_pks[MOST_EVALUATED:])
+
+    def named(rule: str) -> bool:
+        return not asked.rules or rule in asked.rules
+
     document = {
         "rules_version": book.version,
-        "rules": [rule_document(rule, book.thresholds) for rule in book.everything],
-        "counts": counts_of(told.values(), book.rules),
+        "rules": [
+            rule_document(rule, book.thresholds) for rule in book.everything if named(rule.name)
+        ],
+        "counts": {
+            name: counts
+            for name, counts in counts_of(told.values(), book.rules).items()
+            if named(name)
+        },
         "runs": entries,
         "notices": list(_of_pending(len(pending), len(rows))),
     }

@@ -4,13 +4,10 @@ Only `api.histories` imports this, and only once a table is asked for: numpy com
 pyarrow with the first Parquet.
 """
 
-import csv
-import io
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from importlib import import_module
 from typing import Any, Literal
 
 import numpy as np
@@ -22,6 +19,12 @@ from paribus_service.errors import InvalidRequest
 from paribus_service.orchestration.columns import read_histories
 from paribus_service.orchestration.history_rows import STEP, Part
 from paribus_service.orchestration.run_facts import facts_of
+from paribus_service.orchestration.table_files import (
+    ROWS_AT_ONCE,
+    arrow,
+    csv_lines,
+    parquet_file,
+)
 from paribus_service.store import findings as finding_store
 from paribus_service.store.tables import Run
 from paribus_sweeps.analysis.curves import FloatArray
@@ -33,7 +36,6 @@ from paribus_sweeps.analysis.series.axes import Axis, Line, placed
 from paribus_sweeps.errors import InvalidSeries, UnknownKey, UnknownRole
 
 MOST_VALUES = 20_000_000  # of a table: 180 MB while it is written
-_ROWS_AT_ONCE = 5_000
 _SIDES: tuple[Literal["left"], Literal["right"]] = ("left", "right")
 _LARGEST_WHOLE = 2.0**53  # beyond it, floats are no longer every whole number
 
@@ -115,15 +117,15 @@ def table_of(session: Session, run: Run, part: Part) -> Table:
 
 def csv_of(table: Table) -> Iterator[bytes]:
     """As CSV: a line of names, an empty place where a row has no value."""
-    yield _lines([table.names])
-    for first in range(0, len(table), _ROWS_AT_ONCE):
-        yield _lines(table.rows(first, first + _ROWS_AT_ONCE))
+    yield csv_lines([table.names])
+    for first in range(0, len(table), ROWS_AT_ONCE):
+        yield csv_lines(table.rows(first, first + ROWS_AT_ONCE))
 
 
 def json_lines_of(table: Table) -> Iterator[bytes]:
     """As JSON lines: NaN and the infinities as strings, nothing where a row has no value."""
-    for first in range(0, len(table), _ROWS_AT_ONCE):
-        rows = table.objects(first, first + _ROWS_AT_ONCE)
+    for first in range(0, len(table), ROWS_AT_ONCE):
+        rows = table.objects(first, first + ROWS_AT_ONCE)
         yield b"".join(orjson.dumps(row) + b"\n" for row in rows)
 
 
@@ -133,22 +135,12 @@ def parquet_of(table: Table) -> bytes:
     Raises:
         InvalidRequest: pyarrow is not installed.
     """
-    try:
-        arrow, parquet = import_module("pyarrow"), import_module("pyarrow.parquet")
-    except ImportError as error:
-        raise InvalidRequest.one(
-            "?format",
-            "Parquet needs pyarrow, which is not installed where this service runs",
-            code="not_installed",
-            hint='pip install "paribus[parquet]" there, or ask for csv or jsonl',
-        ) from error
+    pyarrow = arrow()
     columns = [
-        arrow.array(values, mask=~held, from_pandas=False)
+        pyarrow.array(values, mask=~held, from_pandas=False)
         for values, held in zip(table.values, table.held, strict=True)
     ]
-    sink = io.BytesIO()
-    parquet.write_table(arrow.table(columns, names=list(table.names)), sink)
-    return sink.getvalue()
+    return parquet_file(columns, table.names)
 
 
 def _history(session: Session, run: Run, part: Part) -> History:
@@ -268,9 +260,3 @@ def _left_out(run: Run, names: Sequence[str], part: Part) -> tuple[str, ...]:
         return ()
     heads = {name.partition(".")[0] for name in names} | set(names)
     return tuple(sorted(key for key in run.history_keys if key not in heads))
-
-
-def _lines(rows: Sequence[Sequence[Any]]) -> bytes:
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows(rows)  # None is an empty place
-    return text.getvalue().encode()

@@ -25,6 +25,7 @@ for who does not see it in `layout.meta.description`.
 """
 
 from paribus_sweeps.figures.cadence import CadencePrice, cadence_phases, cadence_price
+from paribus_sweeps.figures.curve_answers import Marked, bands_of, lines_of
 from paribus_sweeps.figures.curve_lines import CurveLine, Mark
 from paribus_sweeps.figures.design_matrix import design_matrix
 from paribus_sweeps.figures.drawing import Figure, empty
@@ -46,9 +47,11 @@ __all__ = [
     "Figure",
     "Look",
     "Mark",
+    "Marked",
     "Rate",
     "Spread",
     "Theme",
+    "bands_of",
     "cadence_phases",
     "cadence_price",
     "design_matrix",
@@ -57,6 +60,7 @@ __all__ = [
     "grad_norm_spread",
     "importance",
     "interaction",
+    "lines_of",
     "overlay",
     "parallel_coordinates",
     "progress",

@@ -191,8 +191,8 @@ class CadencePrice:
     share: float | None = None
     """Of a run's time, 0 to 1."""
     is_chosen: bool = False
-    shows_enough: bool | None = None
-    """Whether it would still have shown what the dense run shows; None: nobody looked."""
+    is_coarsest: bool = False
+    """Whether it is the coarsest that would still have shown what the dense run shows."""
 
 
 def cadence_price(
@@ -259,7 +259,7 @@ def _priced_traces(
     }
     ringed = (
         ("the cadence used", "circle-open", 18, [p.is_chosen for p in prices]),
-        ("shows what the dense run shows", "square-open", 22, [p.shows_enough for p in prices]),
+        ("the coarsest that shows as much", "square-open", 22, [p.is_coarsest for p in prices]),
     )
     for name, symbol, size, flags in ringed:
         mine = [(p, h) for p, h, flag in zip(prices, heights, flags, strict=True) if flag]

@@ -15,8 +15,6 @@ from paribus_sweeps.analysis.words import counted, number
 from paribus_sweeps.figures.drawing import drawable, hover, plain
 from paribus_sweeps.figures.look import Look
 
-MOST_MARKS = 20  # findings drawn into one figure
-
 
 @dataclass(frozen=True, slots=True)
 class Mark:
@@ -27,6 +25,11 @@ class Mark:
     sentence: str
     start: float
     end: float | None = None
+
+    @property
+    def last(self) -> float:
+        """Where it ends; where it begins, if it is about one place."""
+        return self.start if self.end is None else self.end
 
     @classmethod
     def of_finding(cls, finding: Mapping[str, Any]) -> Mark | None:
@@ -56,6 +59,8 @@ class CurveLine:
     stands_for: int | None = None
     """Points before they were thinned for drawing; None where none were left out."""
     marks: Sequence[Mark] = ()
+    undrawn: Sequence[float | None] = ()
+    """Where values stand that are no numbers and are not in `x`: NaN, infinities."""
 
     @classmethod
     def of_series(
@@ -82,6 +87,7 @@ class CurveLine:
             smoothing=smoothing if found["smoothed"] is not None else None,
             stands_for=found["stands_for"],
             marks=marks,
+            undrawn=found["not_finite"]["x"],
         )
 
     @property
@@ -89,6 +95,12 @@ class CurveLine:
         """Those that can be drawn."""
         places = zip(map(drawable, self.x), map(drawable, self.y), strict=True)
         return [(x, y) for x, y in places if x is not None and y is not None]
+
+    @property
+    def span(self) -> tuple[float, float] | None:
+        """From where to where it reaches along x, gaps and what is not drawn included."""
+        places = [x for x in map(drawable, (*self.x, *self.undrawn)) if x is not None]
+        return (min(places), max(places)) if places else None
 
     @property
     def gaps(self) -> int:
@@ -155,44 +167,6 @@ def line_traces(
             "line": look.line(place),
             "hoverinfo": "skip",
         }
-
-
-def mark_trace(lines: Sequence[CurveLine], look: Look) -> list[dict[str, Any]]:
-    """Return the trace of all findings, each on its curve; none where there are none."""
-    found = [
-        (place, line, mark)
-        for line in lines
-        for mark in line.marks
-        if (place := nearest_point(line, mark.start)) is not None
-    ][:MOST_MARKS]
-    if not found:
-        return []
-    colour = look.colours.warn
-    return [
-        {
-            "type": "scatter",
-            "name": f"findings (n = {len(found)})",
-            "showlegend": True,
-            "mode": "markers",
-            "x": [place[0] for place, _, _ in found],
-            "y": [place[1] for place, _, _ in found],
-            "marker": {
-                "symbol": "triangle-down-open",
-                "size": 13,
-                "color": colour,
-                "line": {"width": 2.5, "color": colour},
-            },
-            "hoverinfo": "text",
-            "hovertext": [
-                hover(f"{line.name}: {mark.word}", mark.sentence) for _, line, mark in found
-            ],
-        }
-    ]
-
-
-def nearest_point(line: CurveLine, x: float) -> tuple[float, float] | None:
-    """Return the point of a curve that stands nearest to a place; None without any."""
-    return min(line.points, key=lambda point: abs(point[0] / 2 - x / 2), default=None)
 
 
 def captions_of(lines: Sequence[CurveLine]) -> Iterator[str]:

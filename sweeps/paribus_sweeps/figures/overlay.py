@@ -20,7 +20,6 @@ from paribus_sweeps.figures.curve_lines import (
     Mark,
     captions_of,
     line_traces,
-    mark_trace,
 )
 from paribus_sweeps.figures.drawing import (
     Axis,
@@ -36,6 +35,7 @@ from paribus_sweeps.figures.drawing import (
     shortened,
     wrapped,
 )
+from paribus_sweeps.figures.finding_marks import EVERYWHERE, Span, mark_trace, marks_left_out
 from paribus_sweeps.figures.look import DEFAULT, Look
 
 OVERLAY, TRAIN_EVAL = "overlay", "train-eval"
@@ -77,6 +77,7 @@ def overlay(
     notes: Sequence[str] = (),
     runs: int | None = None,
     drawn_runs: int | None = None,
+    looked_at: Span = EVERYWHERE,
     why_empty: str | None = None,
     look: Look = DEFAULT,
 ) -> Figure:
@@ -90,6 +91,7 @@ def overlay(
         notes: What is to be known: the common range, what was left out.
         runs: How many there are, where `lines` are only some of them.
         drawn_runs: How many runs `lines` are of, where a run has several.
+        looked_at: The part of x that was asked for: findings that begin elsewhere are counted.
         why_empty: The reason, where nothing can be drawn.
         look: Theme and width.
     """
@@ -107,7 +109,7 @@ def overlay(
         data=[
             *chain.from_iterable(_band(b, place, look) for place, b in enumerate(shown)),
             *_lines(drawn, len(shown), look),
-            *mark_trace(drawn, look),
+            *mark_trace(drawn, look, looked_at),
         ],
         x=Axis(x_name),
         y=Axis(f"{key} (its own unit)"),
@@ -115,8 +117,10 @@ def overlay(
             *([f"n = {counted(n, 'run')}."] if drawn else []),
             *(["Bands: from the least to the largest seed, around the mean."] if shown else []),
             *captions_of(drawn),
+            *marks_left_out(drawn, looked_at),
             *notes,
             *of_so_many(n, every, "runs"),
+            *([] if drawn_runs is None else of_so_many(len(drawn), len(lines), "lines")),
             *of_so_many(len(shown), len(bands), "groups"),
         ],
     ).written(look)

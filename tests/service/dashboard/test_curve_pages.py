@@ -1,6 +1,10 @@
 """Pages of curves: the form, what it draws, the same as a figure, and plotly.js beside them."""
 
+import csv
+import io
 import json
+import re
+from html import unescape
 from typing import Any
 from urllib.parse import parse_qs, quote, urlsplit
 
@@ -75,6 +79,17 @@ class TestPage:
         assert 'name="log_y" value="1" checked' in html
         assert 'name="log_x" value="1">' in html
         assert "smoothed: EMA (as TensorBoard) 0.8" in text_of(html)
+
+    def test_the_same_lines_are_a_csv_file(self, browser: TestClient, sweep: TrainedSweep) -> None:
+        html = page_of(browser, sweep.id, "?keys=train/loss&smooth=mean&strength=3&from=100")
+
+        [address] = re.findall(r'lines and bands: <a href="([^"]+)">CSV</a>', html)
+        answer = browser.get(unescape(address))
+
+        assert answer.headers["Content-Type"].startswith("text/csv")
+        [names, first, *_] = csv.reader(io.StringIO(answer.text))
+        assert names[-3:] == ["x", "y", "smoothed"]
+        assert first[-3] == "100"
 
     def test_lines_that_are_not_smoothed_have_no_badge(
         self, browser: TestClient, sweep: TrainedSweep
@@ -274,6 +289,7 @@ class TestFigure:
 
         assert any("overfitting" in text for text in marks["hovertext"])
         assert not [t for t in part["data"] if t["name"].startswith("findings")]
+        assert "outside what is drawn" in " ".join(part["layout"]["meta"]["caption"])
 
     def test_findings_at_steps_are_not_marked_over_epochs(
         self, browser: TestClient, lab: Lab

@@ -144,7 +144,7 @@ def _of_curves(look: Look) -> Iterator[tuple[str, Figure]]:
     yield "phases", cadence_phases(line(), every=4, told={3: "hidden"}, look=look)
     prices = [
         CadencePrice(20, 469, 1.2, 0.31, is_chosen=True),
-        CadencePrice(200, 47, 0.12, shows_enough=True),
+        CadencePrice(200, 47, 0.12, is_coarsest=True),
     ]
     yield "price", cadence_price(prices, look=look)
 

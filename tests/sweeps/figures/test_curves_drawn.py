@@ -1,6 +1,7 @@
 """Figures of curves: overlay, train and eval, spread, throughput, cadence."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,9 +14,11 @@ from paribus_sweeps.figures import (
     Mark,
     Rate,
     Spread,
+    bands_of,
     cadence_phases,
     cadence_price,
     grad_norm_spread,
+    lines_of,
     overlay,
     throughput,
     train_eval,
@@ -109,6 +112,11 @@ class TestOverlay:
 
         assert "12 of 90 runs shown." in said
 
+    def test_lines_of_a_run_beyond_the_most_are_counted(self):
+        lines = [line(f"R1 · {k}") for k in range(13)]
+
+        assert "12 of 13 lines shown." in caption(overlay(lines, key="k", drawn_runs=1))
+
     def test_runs_with_several_lines_are_counted_once(self):
         said = caption(overlay([line("R1 · a"), line("R1 · b")], key="a, b", drawn_runs=1, runs=7))
 
@@ -121,9 +129,130 @@ class TestOverlay:
         assert overlay([curve, curve], key="loss")["data"][0]["y"] == [1.0, None, 2.0]
 
 
+class TestFindingsOnCurves:
+    """Points of `line()` stand at 0, 10 … 190."""
+
+    def test_one_beyond_the_drawn_range_is_left_out_and_counted(self):
+        marks = [Mark("spikes", "A spike.", 191), Mark("plateau", "Still.", -9, -1)]
+
+        figure = overlay([line(marks=marks)], key="loss")
+
+        assert names(figure) == ["R1"]
+        assert "2 findings lie outside what is drawn and are not marked." in caption(figure)
+
+    def test_one_that_reaches_into_the_range_stands_where_the_range_begins(self):
+        figure = overlay([line(marks=[Mark("plateau", "Still.", -9, 30)])], key="loss")
+
+        assert figure["data"][-1]["x"] == [0]
+        assert "not marked" not in caption(figure)
+
+    def test_one_that_begins_before_what_is_looked_at_is_counted(self):
+        marks = [Mark("plateau", "Still.", -9, 30), Mark("spikes", "A spike.", 20)]
+
+        figure = overlay([line(marks=marks)], key="loss", looked_at=(0, 190))
+
+        assert figure["data"][-1]["x"] == [20]
+        assert "1 finding lies outside what is drawn and is not marked." in caption(figure)
+
+    def test_where_nothing_but_nan_follows_is_drawn(self):
+        """NaN from 200 on: the finding begins there, behind the last point that can be drawn."""
+        broken = replace(line(marks=[Mark("non finite", "NaN.", 200)]), undrawn=[200.0, 210.0])
+
+        figure = overlay([broken], key="loss")
+
+        assert figure["data"][-1]["x"] == [190]
+
+    def test_the_range_is_that_of_all_lines(self):
+        short = line("R1", n=3, marks=[Mark("truncated", "It was cut off.", 60)])
+
+        assert overlay([short, line("R2")], key="loss")["data"][-1]["x"] == [20]
+        assert "1 finding lies outside" in caption(overlay([short], key="loss"))
+
+    def test_one_about_two_keys_is_one(self):
+        mark = Mark("overfitting", "Eval rose.", 50)
+
+        figure = overlay([line("a", marks=[mark]), line("b", marks=[mark])], key="a, b")
+
+        assert figure["data"][-1]["name"] == "findings (n = 1)"
+        assert len(figure["data"][-1]["x"]) == 2
+
+    def test_beyond_the_most_they_are_counted(self):
+        marks = [Mark("spikes", f"Spike {k}.", k) for k in range(30)]
+
+        figure = overlay([line(marks=marks)], key="loss")
+
+        assert figure["data"][-1]["name"] == "findings (n = 20)"
+        assert "20 of 30 findings shown." in caption(figure)
+
+    def test_beside_a_band_without_a_line_there_are_none(self):
+        band = CurveBand("batch 8", [0], [0.5], [0.4], [0.6], n=3)
+        empty = CurveLine("R1", [], [], marks=[RISE])
+
+        figure = overlay([empty], key="loss", bands=[band])
+
+        assert "findings" not in " ".join(names(figure))
+        assert "1 finding lies outside what is drawn" in caption(figure)
+
+    def test_a_line_of_gaps_holds_none(self):
+        broken = CurveLine("R1", [0, 100], [math.nan, math.nan], marks=[RISE])
+
+        figure = overlay([broken, line("R2")], key="loss")
+
+        assert "1 finding lies outside what is drawn" in caption(figure)
+
+
+class TestLinesOfAnAnswer:
+    @staticmethod
+    def series(run="run-1", name="R1", key="loss", missing=None):
+        values = {"x": [0.0, 1.0], "y": [0.5, 0.4], "smoothed": None, "stands_for": 2}
+        more = {"not_finite": {"x": []}, "missing": missing}
+        return {"run": run, "name": name, "key": key, **values, **more}
+
+    def answer(self, *series, bands=()):
+        return {"series": list(series), "bands": list(bands), "smoothing": None}
+
+    def test_a_run_is_called_by_its_name(self):
+        found = lines_of(self.answer(self.series(), self.series("run-2", "R2")))
+
+        assert [one.name for one in found] == ["R1", "R2"]
+
+    def test_of_several_keys_by_the_key_too(self):
+        found = lines_of(self.answer(self.series(), self.series(key="lr")))
+
+        assert [one.name for one in found] == ["R1 · loss", "R1 · lr"]
+
+    def test_two_runs_of_one_name_by_their_ids(self):
+        found = lines_of(self.answer(self.series(), self.series("run-2")))
+
+        assert [one.name for one in found] == ["R1 (run-1)", "R1 (run-2)"]
+
+    def test_a_run_without_a_point_is_no_line(self):
+        assert lines_of(self.answer(self.series(missing="loss was never logged"))) == []
+
+    def test_a_finding_stands_on_the_keys_that_it_is_about(self):
+        told = self.answer(self.series(), self.series(key="lr"))
+
+        found = lines_of(told, {"run-1": [(["loss"], RISE)]})
+
+        assert [one.marks for one in found] == [[RISE], []]
+
+    def test_bands_carry_the_key_of_several(self):
+        numbers = {"x": [0.0], "mean": [2.0], "min": [1.0], "max": [4.0], "n": 3}
+        bands = [
+            {"label": "batch=8", "key": "loss", **numbers, "missing": None},
+            {"label": "batch=8", "key": "lr", "missing": "never logged"},
+        ]
+
+        [one] = bands_of(self.answer(self.series(), bands=bands))
+        [of_two] = bands_of(self.answer(self.series(), self.series(key="lr"), bands=bands))
+
+        assert (one.name, of_two.name) == ("batch=8", "batch=8 · loss")
+
+
 class TestOfACurvesAnswer:
     LINE = {
         "name": "R1", "x": [0.0, 1.0], "y": [0.5, 0.4], "smoothed": None, "stands_for": 90,
+        "not_finite": {"x": [2.0]},
     }  # fmt: skip
 
     def test_a_line_keeps_what_it_stands_for(self):
@@ -341,7 +470,8 @@ class TestCadencePrice:
         assert figure["data"][0]["y"] == [469.0, 47.0]
         assert "No rate was measured, so no time is told." in caption(figure)
 
-    def test_a_cadence_that_shows_enough_is_ringed(self):
-        figure = cadence_price([CadencePrice(20, 469), CadencePrice(200, 47, shows_enough=True)])
+    def test_the_coarsest_cadence_that_shows_as_much_is_ringed(self):
+        figure = cadence_price([CadencePrice(20, 469), CadencePrice(200, 47, is_coarsest=True)])
 
-        assert names(figure) == ["price", "shows what the dense run shows"]
+        assert names(figure) == ["price", "the coarsest that shows as much"]
+        assert figure["data"][1]["x"] == [200]

@@ -84,8 +84,9 @@ class FindingsOut(Answer):
     """The same for the same lines, states and rules."""
     rules_version: str
     rules: list[RuleOut]
+    """Those that were asked."""
     counts: dict[str, dict[FindingStatus, int]]
-    """Rule → status → runs of this page, whatever was asked for."""
+    """Rule → status → runs of this page, whichever statuses were asked for."""
     runs: list[RunFindingsOut]
     notices: list[str]
 
