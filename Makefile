@@ -30,9 +30,10 @@ demo: install ## the main job from end to end: serve, launch, two agents, best r
 test: install ## the fast suite
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m "not slow"
 
-test-deps: install ## what some tests need beside: Chromium, an older wandb client, Lightning
+test-deps: install ## what some tests need beside: Chromium, other wandb clients, Lightning
 	scripts/install-chromium.sh
 	scripts/install-old-wandb.sh
+	scripts/install-wandb-sweeps.sh
 	scripts/install-lightning.sh
 
 test-all: install ## every test, the slow ones too

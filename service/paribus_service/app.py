@@ -7,6 +7,8 @@ paribus serve                                  # `cli` calls it and hands it to 
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from importlib import import_module
+from typing import TYPE_CHECKING
 
 from fastapi import FastAPI
 
@@ -21,6 +23,8 @@ from paribus_service.orchestration.answers import AnswerCache
 from paribus_service.orchestration.keys import Doorkeeper
 from paribus_service.orchestration.observer import Observer
 from paribus_service.orchestration.signing import Signer
+from paribus_service.orchestration.upstream.launching import Launcher
+from paribus_service.orchestration.upstream.messages import Upstream
 from paribus_service.orchestration.watchdog import Watchdog
 from paribus_service.settings import Settings
 from paribus_service.store import projects
@@ -28,6 +32,9 @@ from paribus_service.store.database import open_database
 from paribus_service.store.engine import GroupWriter, session_scope
 from paribus_service.store.files import FileStore
 from paribus_service.wandb_backend import routes as wandb_routes
+
+if TYPE_CHECKING:
+    from paribus_service.orchestration.upstream.driving import Driver
 
 log = logging.getLogger(__name__)
 
@@ -49,9 +56,14 @@ def create_app(settings: Settings, *, clock: Clock | None = None) -> FastAPI:
         app.state.services = services
         watchdog.start()
         services.observer.start()
+        driver = start_driver(services)
         try:
             yield
         finally:
+            if services.upstream is not None:
+                services.upstream.close()  # first: the driver may be waiting for it
+            if driver is not None:
+                driver.close()
             services.observer.close()
             watchdog.close()
             writer.close()
@@ -82,7 +94,9 @@ def open_services(settings: Settings, clock: Clock) -> Services:
     Raises:
         DataDirectoryUnusable: The data directory cannot be written.
         DatabaseNewer: The database was written by a newer release.
+        UpstreamNotConfigured: A W&B server is named, and no key of it.
     """
+    upstream = open_upstream(settings)
     engine = open_database(settings)
     with session_scope(engine) as session:
         signing_key = projects.secret(session, "signing")
@@ -100,4 +114,31 @@ def open_services(settings: Settings, clock: Clock) -> Services:
         doorkeeper=Doorkeeper(engine, writer),
         answers=AnswerCache(settings.answer_cache_bytes),
         observer=observer,
+        upstream=upstream,
+        launcher=Launcher(engine, settings, clock, upstream),
     )
+
+
+def open_upstream(settings: Settings) -> Upstream | None:
+    """The W&B server that the settings name, not yet spoken to; without one nothing is loaded."""
+    if settings.wandb_base_url is None:
+        return None
+    module = import_module("paribus_service.orchestration.upstream.conversation")
+    found: Upstream = module.Conversation.from_settings(settings)
+    return found
+
+
+def start_driver(services: Services) -> "Driver | None":
+    """Begin to drive the sweeps of the W&B server, if there is one."""
+    if services.upstream is None:
+        return None
+    module = import_module("paribus_service.orchestration.upstream.driving")
+    driver: Driver = module.Driver(
+        services.engine,
+        services.settings,
+        services.clock,
+        services.upstream,
+        services.launcher,
+    )
+    driver.start()
+    return driver

@@ -20,9 +20,11 @@ ClientError
 import json
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Literal, Self
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 import httpx
 
@@ -41,6 +43,8 @@ KINDS = (
 )
 """What can be asked, the plainest first."""
 Format = Literal["markdown", "html"]
+TableFormat = Literal["csv", "jsonl", "parquet"]
+_TABLE_TYPES = ("text/csv", "application/jsonl", "application/vnd.apache.parquet")
 _CONNECT_RETRIES = 2
 _PAGE_SIZE = 500  # the largest that the service takes: fewer requests for long lists
 
@@ -77,6 +81,18 @@ def _sentence(problem: Mapping[str, Any]) -> str:
     where = f"{problem['pointer']}: " if problem.get("pointer") else ""
     hint = f" ({problem['hint']})" if problem.get("hint") else ""
     return f"{where}{problem['message']}{hint}"
+
+
+@dataclass(frozen=True, slots=True)
+class TableFile:
+    """A table while it is received."""
+
+    notes: tuple[str, ...]
+    """What is to be known of its rows."""
+    left_out: tuple[str, ...]
+    """Keys of a history that hold no number, and have no column."""
+    chunks: Iterator[bytes]
+    """The file, from its first byte to its last."""
 
 
 class Client:
@@ -361,6 +377,81 @@ class Client:
         whose = {"sweep": sweep, "project": project, "run": runs or None}
         return self._get(f"/figures/{_part(name)}", **_asked({**whose, **options}))
 
+    # curves
+
+    def curves(self, sweep_id: str, keys: Sequence[str], **asked: Any) -> dict[str, Any]:
+        """Curves of a sweep's runs over one x: lines, and bands where runs are grouped.
+
+            client.curves(sweep_id, ["eval/loss"], x="examples", smoothing="ema:0.6")
+            client.curves(sweep_id, ["eval/loss"], group_by=["all_but:seed"], from_=0, to=500)
+
+        Args:
+            sweep_id: The sweep.
+            keys: Logged keys.
+            asked: `runs`, `group_by`, `label_by` (lists), `x`, `smoothing`, `points`, `thin_to`,
+                `phase`, `common`, `from_`, `to`, `roles` (a mapping), as docs/reference/curves.md
+                has them.
+
+        Raises:
+            ApiError: 422 with what cannot be read, or is not there.
+        """
+        return self._get(f"/sweeps/{_part(sweep_id)}/curves", **_curves(keys, asked))
+
+    def project_curves(
+        self, entity: str, project: str, keys: Sequence[str], **asked: Any
+    ) -> dict[str, Any]:
+        """Curves of a project's runs; see `curves`. Also `sweeps` (a list) and `with_sweeps`."""
+        path = f"/projects/{_part(entity)}/{_part(project)}/curves"
+        return self._get(path, **_curves(keys, asked))
+
+    def curves_file(
+        self, sweep_id: str, keys: Sequence[str], *, format: TableFormat = "csv", **asked: Any
+    ) -> bytes:
+        """The same as one long table: a row for each point of a line, then of a band.
+
+            pandas.read_csv(io.BytesIO(client.curves_file(sweep_id, ["eval/loss"])))
+
+        Raises:
+            ApiError: As `curves` does; 422 where the service cannot write Parquet.
+        """
+        with self.open_curves((sweep_id,), keys, format=format, **asked) as table:
+            return b"".join(table.chunks)
+
+    def project_curves_file(
+        self,
+        entity: str,
+        project: str,
+        keys: Sequence[str],
+        *,
+        format: TableFormat = "csv",
+        **asked: Any,
+    ) -> bytes:
+        """Curves of a project's runs as one long table; see `curves_file`."""
+        with self.open_curves((entity, project), keys, format=format, **asked) as table:
+            return b"".join(table.chunks)
+
+    @contextmanager
+    def open_curves(
+        self,
+        whose: tuple[str] | tuple[str, str],
+        keys: Sequence[str],
+        *,
+        format: TableFormat = "csv",
+        **asked: Any,
+    ) -> Iterator[TableFile]:
+        """Curves as a table that is read while it comes in, with its notes.
+
+        Args:
+            whose: (a sweep's id,) or (entity, project).
+            keys: Logged keys.
+            format: What the table is written as.
+            asked: As `curves` takes it.
+        """
+        path = "/sweeps" if len(whose) == 1 else "/projects"
+        path = "/".join([path, *map(_part, whose), "curves"])
+        with self._stream(path, {**_curves(keys, asked), "format": format}) as table:
+            yield table
+
     # trials and runs
 
     def trials(self, sweep_id: str, *, state: Sequence[str] = ()) -> Iterator[dict[str, Any]]:
@@ -415,14 +506,48 @@ class Client:
         keys: Sequence[str] = (),
         min_step: int | None = None,
         max_step: int | None = None,
+        x: str | None = None,
+        roles: Mapping[str, str] | None = None,
     ) -> Iterator[dict[str, Any]]:
-        """The rows that a run logged, in order; NaN and infinities as strings."""
-        return self._walk(
-            f"/runs/{_part(run_id)}/history",
-            keys=",".join(keys) or None,
-            min_step=min_step,
-            max_step=max_step,
-        )
+        """The rows that a run logged, in order; NaN and infinities as strings.
+
+        Args:
+            run_id: Our own id.
+            keys: Only these.
+            min_step: Rows with `_step` from here on.
+            max_step: Rows with `_step` below this.
+            x: Numbers joined on it, steps that were logged again once: `step`, `epoch`, ….
+            roles: Which logged key is what, for an x: {"epoch": "my/epoch"}.
+        """
+        asked = {"keys": keys, "min_step": min_step, "max_step": max_step, "x": x, "roles": roles}
+        return self._walk(f"/runs/{_part(run_id)}/history", **_with_roles(asked))
+
+    def history_file(self, run_id: str, *, format: TableFormat = "csv", **asked: Any) -> bytes:
+        """A run's history as a file.
+
+            Path("run.parquet").write_bytes(client.history_file(run_id, format="parquet"))
+            client.history_file(run_id, keys=["train/loss", "eval/loss"], x="epoch")
+
+        Args:
+            run_id: Our own id.
+            format: CSV and Parquet hold numbers, JSON lines every row as it came.
+            asked: `keys`, `min_step`, `max_step`, `x`, `roles`, as `history` takes them.
+
+        Raises:
+            ApiError: 422 where a key is not there, a table is too large, or the service cannot
+                write Parquet.
+        """
+        with self.open_history(run_id, format=format, **asked) as table:
+            return b"".join(table.chunks)
+
+    @contextmanager
+    def open_history(
+        self, run_id: str, *, format: TableFormat = "csv", **asked: Any
+    ) -> Iterator[TableFile]:
+        """A run's history as a table that is read while it comes in; see `history_file`."""
+        query = {**_with_roles(asked), "format": format}
+        with self._stream(f"/runs/{_part(run_id)}/history", query) as table:
+            yield table
 
     def run_findings(self, run_id: str, **asked: Any) -> dict[str, Any]:
         """What the rules say of one run; see `findings`."""
@@ -432,7 +557,7 @@ class Client:
         """What the rules say of a sweep's runs, and of them beside one another.
 
             found = client.findings(sweep_id, status=["found"])
-            client.findings(sweep_id, thresholds={"overfitting.p": 0.01})
+            client.findings(sweep_id, thresholds={"overfitting.alpha": 0.01})
 
         Args:
             sweep_id: The sweep.
@@ -458,7 +583,7 @@ class Client:
             run_id: Our own id.
             roles: Which logged key is what: {"global_step": "it"}.
         """
-        query = _plain_throughput({"roles": roles})
+        query = _with_roles({"roles": roles})
         return self._get(f"/runs/{_part(run_id)}/throughput", **query)
 
     def throughput(self, sweep_id: str, **asked: Any) -> dict[str, Any]:
@@ -474,12 +599,12 @@ class Client:
         Raises:
             ApiError: 422 where a key or a role is not there.
         """
-        return self._get(f"/sweeps/{_part(sweep_id)}/throughput", **_plain_throughput(asked))
+        return self._get(f"/sweeps/{_part(sweep_id)}/throughput", **_with_roles(asked))
 
     def project_throughput(self, entity: str, project: str, **asked: Any) -> dict[str, Any]:
         """How fast a project's runs were; see `throughput`."""
         path = f"/projects/{_part(entity)}/{_part(project)}/throughput"
-        return self._get(path, **_plain_throughput(asked))
+        return self._get(path, **_with_roles(asked))
 
     def answer_curves(self, body: Mapping[str, Any]) -> dict[str, Any]:
         """What the rules say of runs that no service knows; nothing is stored.
@@ -499,6 +624,36 @@ class Client:
     def files(self, run_id: str) -> list[dict[str, Any]]:
         """The files of a run."""
         return list(self._walk(f"/runs/{_part(run_id)}/files", page_size=None))
+
+    # imports
+
+    def import_project(
+        self, wanted: Mapping[str, Any], *, seconds: float | None = None
+    ) -> dict[str, Any]:
+        """Begin to copy a project of the W&B server that the service works with, or go on.
+
+            found = client.import_project({"entity": "lab", "project": "imdb"})
+            while not found["is_done"]:
+                found = client.continue_import(found["id"])
+
+        Args:
+            wanted: entity, project; filters, into_entity, into_project.
+            seconds: About how long this request may take.
+
+        Raises:
+            ApiError: 404 where there is no such project; 422 where the service works with no
+                server; 503 while it cannot be reached.
+        """
+        return self._post("/imports", json=dict(wanted), params=_said({"seconds": seconds}))
+
+    def continue_import(self, import_id: int, *, seconds: float | None = None) -> dict[str, Any]:
+        """Take in more of an import; `retry_after_seconds` says when it makes sense to."""
+        query = _said({"seconds": seconds})
+        return self._post(f"/imports/{import_id}:continue", params=query)
+
+    def imports(self) -> list[dict[str, Any]]:
+        """Every import, the oldest first."""
+        return list(self._walk("/imports", page_size=None))
 
     # agents, library, programs
 
@@ -559,6 +714,24 @@ class Client:
         path = f"/answers/{_part(kind)}"
         return self._send("POST", path, content=text, headers=headers, params=query)
 
+    @contextmanager
+    def _stream(self, path: str, query: Mapping[str, Any]) -> Iterator[TableFile]:
+        """A file while it comes in; what breaks on the way is told as what does not answer is."""
+        address = f"{self._url}{API}{path}"
+        try:
+            with self._http.stream("GET", address, params=_said(query)) as answer:
+                if not _is_table(answer):
+                    answer.read()
+                    _read(self._url, answer)
+                    raise NotReachable(self._url, "JSON for a table: an older service")
+                yield TableFile(
+                    _in_header(answer, "X-Paribus-Notes"),
+                    _in_header(answer, "X-Paribus-Left-Out"),
+                    answer.iter_bytes(),
+                )
+        except (httpx.TransportError, httpx.InvalidURL) as error:
+            raise NotReachable(self._url, str(error) or type(error).__name__) from error
+
     def _request(self, method: str, path: str, **more: Any) -> dict[str, Any]:
         return _read(self._url, self._send(method, path, **more))
 
@@ -578,10 +751,26 @@ def _plain_findings(asked: Mapping[str, Any]) -> dict[str, Any]:
     return query
 
 
-def _plain_throughput(asked: Mapping[str, Any]) -> dict[str, Any]:
-    """The words of a question about speeds as a query writes them."""
+def _curves(keys: Sequence[str], asked: Mapping[str, Any]) -> dict[str, Any]:
+    """The words of a request for curves as a query writes them."""
+    told = {"from" if name == "from_" else name: value for name, value in asked.items()}
+    return _with_roles({**told, "keys": keys})
+
+
+def _with_roles(asked: Mapping[str, Any]) -> dict[str, Any]:
+    """The words of a question as a query writes them: `roles` as pairs."""
     roles = [f"{role}:{key}" for role, key in (asked.get("roles") or {}).items()]
     return {**{name: value for name, value in asked.items() if name != "roles"}, "role": roles}
+
+
+def _is_table(answer: httpx.Response) -> bool:
+    kind = answer.headers.get("content-type", "")
+    return answer.is_success and kind.startswith(_TABLE_TYPES)
+
+
+def _in_header(answer: httpx.Response, name: str) -> tuple[str, ...]:
+    """Texts that a header holds percent-encoded, with commas between."""
+    return tuple(unquote(text) for text in answer.headers.get(name, "").split(",") if text)
 
 
 def _text(url: str, answer: httpx.Response) -> str:

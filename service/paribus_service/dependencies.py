@@ -21,6 +21,8 @@ from paribus_service.orchestration.answers import AnswerCache
 from paribus_service.orchestration.keys import Doorkeeper, Scope, Who, developer
 from paribus_service.orchestration.observer import Observer
 from paribus_service.orchestration.signing import Signer
+from paribus_service.orchestration.upstream.launching import Launcher
+from paribus_service.orchestration.upstream.messages import Upstream
 from paribus_service.settings import Settings
 from paribus_service.store.engine import GroupWriter, session_scope
 from paribus_service.store.files import FileStore
@@ -43,6 +45,9 @@ class Services:
     doorkeeper: Doorkeeper
     answers: AnswerCache
     observer: Observer
+    upstream: Upstream | None
+    """The W&B server that the service works with; None where the settings name none."""
+    launcher: Launcher
 
 
 def get_services(request: Request) -> Services:

@@ -19,6 +19,16 @@ ServiceError                  knows facts; one table in `error_handlers` maps th
 ├── ServiceBusy               try again: the database is locked or stopping
 ├── NotReady                  the service runs and cannot store anything now
 ├── StorageFull               the disk took no more; nothing of the request was stored
+├── UpstreamError             a W&B server that we work with; `may_pass` where trying again helps
+│   ├── UpstreamNotConfigured no address or no key of one; `missing`
+│   ├── UpstreamNotInstalled  the wandb client is not there
+│   ├── UpstreamUnreachable   down, or too slow; may pass
+│   ├── UpstreamRefusedKey    a key that is missing there, wrong, or without rights
+│   ├── UpstreamNotFound      no such entity, project, sweep or run there; `kind` and `key`
+│   ├── UpstreamTooOld        a server or client without a feature that is needed
+│   ├── UpstreamBusy          it limits rates; `retry_after`; may pass
+│   ├── UpstreamElsewhere     a sweep on another server than the one that is set up
+│   └── UpstreamFailed        it refused, or the client failed, for a reason of its own
 └── StartRefused              the service cannot start; the text says what to do
     ├── PortInUse
     ├── DataDirectoryUnusable
@@ -239,6 +249,141 @@ class StorageFull(ServiceError):
     """The disk took no more. Nothing of the request was stored; what was there is whole."""
 
     code = "storage_full"
+
+
+class UpstreamError(ServiceError):
+    """A W&B server that we work with did not do what it was asked."""
+
+    code = "upstream_error"
+    may_pass = False
+    """Whether the same request may go through later, with nothing changed here."""
+
+
+class UpstreamNotConfigured(UpstreamError):
+    """Work with a W&B server was asked for, and none is named."""
+
+    code = "upstream_not_configured"
+
+    def __init__(self, missing: Sequence[str]) -> None:
+        super().__init__(
+            f"this service works with no W&B server: set {' and '.join(missing)} "
+            "in its environment and start it again"
+        )
+        self.missing = tuple(missing)
+
+
+class UpstreamNotInstalled(UpstreamError):
+    """The official client is not there."""
+
+    code = "upstream_not_installed"
+
+    def __init__(self, python: str) -> None:
+        super().__init__(
+            f"the wandb client, which speaks with W&B servers, is not installed for {python}: "
+            'install it with `pip install "paribus[upstream]"` and try again'
+        )
+        self.python = python
+
+
+class UpstreamUnreachable(UpstreamError):
+    """The server is down, cannot be reached or took too long."""
+
+    code = "upstream_unreachable"
+    may_pass = True
+
+    def __init__(self, base_url: str, asked: str, reason: str) -> None:
+        super().__init__(
+            f"{base_url} was asked to {asked} and cannot be reached: {reason}; try again later, "
+            "and look at that server if it stays so"
+        )
+        self.base_url = base_url
+        self.asked = asked
+        self.reason = reason
+
+
+class UpstreamRefusedKey(UpstreamError):
+    """The server takes no such key, or this key may not do that."""
+
+    code = "upstream_refused_key"
+
+    def __init__(self, base_url: str, asked: str, reason: str) -> None:
+        super().__init__(
+            f"{base_url} was asked to {asked} and refused the key: {reason}; set "
+            "PARIBUS_WANDB_API_KEY to a key of that server whose user may do this"
+        )
+        self.base_url = base_url
+        self.asked = asked
+        self.reason = reason
+
+
+class UpstreamNotFound(UpstreamError):
+    """The server has nothing of that kind under that key, or hides it from this key."""
+
+    code = "upstream_not_found"
+
+    def __init__(self, base_url: str, kind: str, key: str) -> None:
+        super().__init__(
+            f"{base_url} has no {kind} {key!r}, or this key may not see it: check the name and "
+            "whose key PARIBUS_WANDB_API_KEY is"
+        )
+        self.base_url = base_url
+        self.kind = kind
+        self.key = key
+
+
+class UpstreamTooOld(UpstreamError):
+    """The server, or the client that speaks with it, lacks a feature."""
+
+    code = "upstream_too_old"
+
+    def __init__(self, base_url: str, feature: str, remedy: str) -> None:
+        super().__init__(f"{feature} is not possible with {base_url}: {remedy}")
+        self.base_url = base_url
+        self.feature = feature
+        self.remedy = remedy
+
+
+class UpstreamBusy(UpstreamError):
+    """The server limits how often it may be asked."""
+
+    code = "upstream_busy"
+    may_pass = True
+
+    def __init__(self, base_url: str, asked: str, retry_after: float) -> None:
+        super().__init__(
+            f"{base_url} limits how often it may be asked, and was to be asked to {asked}: "
+            f"try again in {retry_after:.0f} s"
+        )
+        self.base_url = base_url
+        self.asked = asked
+        self.retry_after = retry_after
+        """Seconds, as the server said, or our own guess where it said nothing."""
+
+
+class UpstreamElsewhere(UpstreamError):
+    """A sweep that is on another server than the one this service works with."""
+
+    code = "upstream_elsewhere"
+
+    def __init__(self, sweeps_url: str, ours: str) -> None:
+        super().__init__(
+            f"the sweep is on {sweeps_url}, and this service works with {ours}: set "
+            "PARIBUS_WANDB_BASE_URL to the sweep's server to drive it on"
+        )
+        self.sweeps_url = sweeps_url
+        self.ours = ours
+
+
+class UpstreamFailed(UpstreamError):
+    """The server refused, or its client failed, with a reason of its own."""
+
+    code = "upstream_failed"
+
+    def __init__(self, base_url: str, asked: str, reason: str) -> None:
+        super().__init__(f"{base_url} was asked to {asked} and did not: {reason}")
+        self.base_url = base_url
+        self.asked = asked
+        self.reason = reason
 
 
 class StartRefused(ServiceError):

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from platformdirs import user_data_path
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from paribus_service.errors import DevModeExposed, NotOfferedHere, StartRefused
@@ -137,7 +137,7 @@ class Settings(BaseSettings):
     )
     finding_thresholds: dict[str, float] = Field(
         {},
-        description='Thresholds of rules, as JSON: `{"gradient_spikes.ratio": 20}`; '
+        description='Thresholds of rules, as JSON: `{"gradients.spike_ratio": 20}`; '
         "docs/reference/findings.md lists them with their reasons.",
     )
     finding_roles: dict[str, str] = Field(
@@ -149,6 +149,39 @@ class Settings(BaseSettings):
         [],
         description='Modules with rules of one\'s own, as JSON: `["my_rules:RULES"]`.',
     )
+    tracking: Literal["embedded", "upstream"] | None = Field(
+        None,
+        description="Where sweeps are tracked that do not say so: `embedded`, here; `upstream`, "
+        "on the W&B server of PARIBUS_WANDB_BASE_URL, which is the default once that is set.",
+    )
+    tracking_by_project: dict[str, Literal["embedded", "upstream"]] = Field(
+        {},
+        description="The same for single projects, as JSON: "
+        '`{"imdb": "upstream", "lab/tries": "embedded"}`.',
+    )
+    driver_interval_seconds: float = Field(
+        5.0,
+        gt=0,
+        description="How often a sweep on a W&B server is looked at; agents there ask every 5 "
+        "seconds.",
+    )
+    driver_backoff_seconds: float = Field(
+        300.0,
+        gt=0,
+        description="Longest pause between two tries while a W&B server does not answer.",
+    )
+    driver_resend_seconds: float = Field(
+        60.0,
+        ge=0,
+        description="How long after sending a run that the server does not show it is sent again: "
+        "longer than a request can be under way.",
+    )
+    driver_queue: int = Field(
+        2,
+        ge=1,
+        description="Runs that wait on a W&B server beside those of its agents, so that none of "
+        "them has to wait for us.",
+    )
     idempotency_hours: float = Field(
         48.0, gt=0, description="How long the answer to an Idempotency-Key is kept."
     )
@@ -158,6 +191,46 @@ class Settings(BaseSettings):
         description="Room for answers that are kept as they are sent. One about 10,000 runs takes "
         "some 3 MB and a second or more to work out, from here it takes milliseconds; 0 keeps "
         "nothing.",
+    )
+    wandb_base_url: str | None = Field(
+        None,
+        description="Address of a W&B server to work with, such as https://api.wandb.ai; without "
+        "it the service works alone.",
+    )
+    wandb_api_key: SecretStr | None = Field(
+        None,
+        description="Key of that server. It is handed on to the client's process and written "
+        "nowhere.",
+    )
+    wandb_entity: str | None = Field(
+        None,
+        description="Entity that sweeps are registered under there, where none is named; by "
+        "default the key's own.",
+    )
+    wandb_timeout_seconds: float = Field(
+        30.0,
+        gt=0,
+        description="How long one question to that server may take. What changes something is "
+        "sent once and waited for so long, since the client repeats by itself what fails.",
+    )
+    wandb_requests_per_minute: int = Field(
+        300,
+        gt=0,
+        description="Most requests that are sent there in any minute: other people's programs "
+        "ask it too, and servers limit rates.",
+    )
+    wandb_mirror_seconds: float = Field(
+        30.0, gt=0, description="How often sweeps there are looked at for new runs and rows."
+    )
+    wandb_drive_seconds: float = Field(
+        5.0,
+        gt=0,
+        description="How often sweeps there are given their next runs; agents ask as often.",
+    )
+    wandb_max_wait_seconds: float = Field(
+        600.0,
+        gt=0,
+        description="Longest rest between tries while that server is down; rests double up to it.",
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="How much the service writes to its log."
@@ -169,6 +242,20 @@ class Settings(BaseSettings):
         if value is not None and not _ADDRESS.fullmatch(value):
             raise ValueError("an address such as https://paribus.example.org was expected")
         return value
+
+    @field_validator("wandb_base_url")
+    @classmethod
+    def _is_an_address_without_key(cls, value: str | None) -> str | None:
+        if value is not None and ("@" in value or not _ADDRESS.fullmatch(value)):
+            raise ValueError(
+                "an address such as https://api.wandb.ai was expected, with no user or key in it"
+            )
+        return value.rstrip("/") if value else None
+
+    @field_validator("wandb_api_key")
+    @classmethod
+    def _is_a_key(cls, value: SecretStr | None) -> SecretStr | None:
+        return value if value and value.get_secret_value().strip() else None
 
     @cached_property
     def effective_database_url(self) -> str:
@@ -211,7 +298,9 @@ def read_settings(chosen: Mapping[str, Any]) -> Settings:
     except ValidationError as error:
         first = error.errors()[0]
         name = "PARIBUS_" + "_".join(str(part) for part in first["loc"]).upper()
-        raise StartRefused(f"{name} is {first['input']!r}: {first['msg']}") from error
+        told = repr(first["input"])
+        shown = "not usable" if "@" in told else told  # such an address may hold a password
+        raise StartRefused(f"{name} is {shown}: {first['msg']}") from None
 
 
 def is_loopback(host: str) -> bool:

@@ -100,7 +100,10 @@ class EndlessSearch(SweepError):
     """All trials were asked for at once from a search that has no last one."""
 
     def __init__(self, method: str) -> None:
-        super().__init__(f"method: {method} without run_cap has no last trial; ask one at a time")
+        super().__init__(
+            f"method: {method} without run_cap, or driven by a client, has no last trial that is "
+            "known; ask one at a time"
+        )
         self.method = method
 
 

@@ -464,7 +464,7 @@ class TestSweepErrors:
             ("method: [", "YAML"),
             (GRID.replace("values", "valeus"), "values"),
             (GRID.replace("[1, 2]", "[]"), "lr"),
-            (f"{GRID}scheduler: {{engine: optuna}}\n", "scheduler"),
+            (f"{GRID}metrics: [{{name: a}}, {{name: b}}]\n", "several objectives"),
         ],
         ids=["torn", "misspelt", "empty", "not offered"],
     )

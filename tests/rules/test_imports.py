@@ -27,6 +27,8 @@ IN_A_FUNCTION = {
 """(module, imported) → why; whoever adds a line gives the reason."""
 
 EXTRAS = {"paribus_service": "service", "paribus_agent": "agent", "paribus_sweeps": None}
+OF_ITS_OWN = {"paribus_service.orchestration.upstream.process": "upstream"}
+"""Modules that run in a process of their own, and only where this extra is installed."""
 SHAPELESS = {"utils", "util", "helpers", "helper", "manager", "managers", "misc", "common"}
 
 
@@ -60,11 +62,19 @@ class TestEachExtraAlone:
         foreign = {
             f"{module.where}:{line} {name}"
             for module in modules(package)
+            if module.name not in OF_ITS_OWN
             for line, name in imports_in(module.tree)
             if _is_foreign(name, package) and not _distributions(name) & allowed
         }
 
         assert foreign == set()
+
+    @pytest.mark.parametrize("module", OF_ITS_OWN)
+    def test_a_process_of_its_own_needs_its_extra_alone(self, module):
+        """It runs in the client's environment, where nothing of the service is installed."""
+        brought = _declared(OF_ITS_OWN[module]) - _declared(None)
+
+        assert _imported_by(module) - sys.stdlib_module_names == {"paribus_service", *brought}
 
     def test_the_service_loads_no_torch_and_no_client(self):
         """They take gigabytes and seconds that a web service has no use for."""
@@ -119,6 +129,18 @@ class TestNames:
 def _without_docstring(module: Module) -> list[ast.stmt]:
     body = module.tree.body
     return body[1:] if ast.get_docstring(module.tree) is not None else body
+
+
+def _imported_by(name: str) -> set[str]:
+    """Top-level names that a module imports, and so on through what of ours it imports."""
+    known = {module.name: module for module in modules()}
+    found: set[str] = set()
+    waiting = [name]
+    while waiting:
+        names = {imported for _, imported in imports_in(known[waiting.pop()].tree)}
+        waiting += [each for each in names - found if each in known]
+        found |= names
+    return {each.partition(".")[0] for each in found}
 
 
 @cache

@@ -22,6 +22,7 @@ from paribus_service.dependencies import ServicesDep, SessionDep, get_who
 from paribus_service.errors import IdempotencyMismatch
 from paribus_service.orchestration.keys import Who
 from paribus_service.store import keys as key_store
+from paribus_service.store.engine import session_scope
 
 IdempotencyKey = Annotated[
     str | None,
@@ -55,6 +56,13 @@ class Once:
     idempotency_key: str | None
     request_hash: str
     services: ServicesDep
+
+    def is_answered(self) -> bool:
+        """Whether a request with this key was answered; asks without taking the write lock."""
+        if self.idempotency_key is None:
+            return False
+        with session_scope(self.services.engine, reads_only=True) as session:
+            return key_store.find_answer(session, self.key_id, self.idempotency_key) is not None
 
     def answer(self, act: Callable[[], Reply]) -> Response:
         """The answer of `act`, or the stored one of the first request with this key.

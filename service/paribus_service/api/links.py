@@ -21,7 +21,8 @@ def page_of_run(base: str, run: Run) -> str:
 def of_sweep(base: str, sweep: Sweep) -> dict[str, str]:
     """Everything about a sweep, by name."""
     own = f"{base}{API}/sweeps/{sweep.id}"
-    return {
+    there = {} if sweep.upstream is None else {"wandb": sweep.upstream.url}
+    return there | {
         "self": own,
         "page": page_of_sweep(base, sweep),
         "trials": f"{own}/trials",
@@ -63,6 +64,8 @@ def of_trial(base: str, trial_id: str, sweep_id: str) -> dict[str, str]:
 def agent_command(sweep: Sweep) -> str:
     """What to start on a GPU host for this sweep, `WANDB_BASE_URL` and `WANDB_API_KEY` set."""
     path = f"{sweep.project.entity}/{sweep.project.name}/{sweep.id}"
+    if sweep.upstream is not None:
+        path = f"{sweep.upstream.entity}/{sweep.upstream.project}/{sweep.upstream.remote_id}"
     return f"wandb agent {path}" if " " not in path else f'wandb agent "{path}"'
 
 

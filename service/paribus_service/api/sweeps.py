@@ -35,6 +35,8 @@ from paribus_service.dependencies import (
 )
 from paribus_service.errors import InvalidRequest, ServiceError, UnsupportedBody
 from paribus_service.orchestration import registry
+from paribus_service.orchestration.upstream import launching
+from paribus_service.orchestration.upstream.launching import Launch
 from paribus_service.store import sweeps as sweep_store
 from paribus_service.store.engine import session_scope
 from paribus_service.store.states import SweepState
@@ -117,7 +119,34 @@ def register_sweep(
 
     if "d_optimal" in config:
         _search_first(config, services)
-    return once.answer(register)
+    launch = None
+    if launching.may_be_upstream(config, services.settings) and not once.is_answered():
+        launch = services.launcher.launch(
+            config, entity=entity, key_entity=who.entity, project=project
+        )
+    if launch is None:
+        return once.answer(register)
+    return _answer_launch(once, launch, config, who.name, services, base)
+
+
+def _answer_launch(
+    once: OnceDep, launch: Launch, config: str, name: str, services: Services, base: str
+) -> Response:
+    """Make a sweep here of what was registered there; if that fails, it is taken back there."""
+    made = []
+
+    def confirm() -> Reply:
+        now = services.clock.now()
+        sweep = services.launcher.confirm(once.session, launch, config, created_by=name, now=now)
+        made.append(sweep)
+        headers = {"Location": links.of_sweep(base, sweep)["self"], "ETag": etag(sweep.version)}
+        return Reply(SweepAndAliasesOut.of(sweep, base), 201, headers)
+
+    try:
+        return once.answer(confirm)
+    finally:
+        if not made:  # refused, or another request with this key was first
+            services.launcher.give_up(launch.marker)
 
 
 def _search_first(config: str, services: Services) -> None:

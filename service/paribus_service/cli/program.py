@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from paribus_service.cli import figure_options, questions
+from paribus_service.cli import export_options, figure_options, questions
 from paribus_service.cli.questions import AsJson
 
 app = typer.Typer(
@@ -171,6 +171,7 @@ def status(
 
 questions.add_to(app)
 figure_options.add_to(app)
+export_options.add_to(app)
 
 
 @app.command()
@@ -257,3 +258,47 @@ def agents(
 ) -> None:
     """List the agents that are there."""
     _module("remote").agents(sweep, everyone=everyone, as_json=as_json)
+
+
+@app.command("import")
+def import_runs(
+    target: Annotated[
+        str,
+        typer.Argument(
+            help="ENTITY/PROJECT of the W&B server that the service works with, or a folder with "
+            "offline runs."
+        ),
+    ],
+    filters: Annotated[
+        str | None,
+        typer.Option("--filter", help='Which runs, as W&B\'s filter in JSON: {"tags": "good"}.'),
+    ] = None,
+    entity: Annotated[
+        str | None, typer.Option(help="Where to, here; the same name by default.")
+    ] = None,
+    project: Annotated[
+        str | None, typer.Option(help="Where to, here; the same name by default.")
+    ] = None,
+    again: Annotated[
+        bool, typer.Option("--again", help="Also folders that the client has sent before.")
+    ] = False,
+    patience: Annotated[
+        float,
+        typer.Option(min=0, help="Minutes to wait for a server that is down or limits its rate."),
+    ] = 120.0,
+    as_json: AsJson = False,
+) -> None:
+    """Copy runs into this service, to ask about them; nothing is written there.
+
+    It can be stopped at any time: the same command goes on, and later takes in what changed.
+    Runs that are here already are never overwritten. Exit code 1 where some were left out.
+    """
+    _module("importing").run(
+        target,
+        filters=filters,
+        entity=entity,
+        project=project,
+        again=again,
+        patience_minutes=patience,
+        as_json=as_json,
+    )

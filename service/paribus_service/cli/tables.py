@@ -140,12 +140,29 @@ def show_launched(sweep: Answer) -> None:
     put(
         f"sweep {sweep['id']} is registered: {'no end of' if total is None else total} trials",
         f"  page    {sweep['links']['page']}",
+        *_there(sweep),
         f"  agent   {sweep['agent_command']}",
-        "          (on each GPU, with WANDB_BASE_URL and WANDB_API_KEY set)",
+        f"          (on each GPU, with {_address(sweep)} and WANDB_API_KEY set)",
         f"  follow  paribus status {sweep['id']} --follow",
         f"  answer  paribus factors {sweep['id']}",
         *(f"Warning: {warning}" for warning in sweep["warnings"]),
     )
+
+
+def _there(sweep: Answer) -> list[str]:
+    """Where a sweep is that a W&B server holds, and why it does not go on."""
+    there = sweep["upstream"]
+    if there is None:
+        return []
+    told = [f"  W&B     {there['url']} ({there['agents']} agents there)"]
+    if there["problem"]:
+        told.append(f"  does not go on since {there['problem_since'][:16]}: {there['problem']}")
+    return told
+
+
+def _address(sweep: Answer) -> str:
+    there = sweep["upstream"]
+    return "WANDB_BASE_URL" if there is None else f"WANDB_BASE_URL={there['base_url']}"
 
 
 def show_sweeps(sweeps: Sequence[Answer]) -> None:
@@ -172,6 +189,7 @@ def show_sweep(sweep: Answer, unwell: Sequence[Answer]) -> None:
         f"sweep {sweep['id']}  {sweep['name']}  is {sweep['state']}{reason}",
         f"  trials  {in_words(sweep['trial_counts'])}",
         f"  page    {sweep['links']['page']}",
+        *_there(sweep),
     )
     if sweep["state"] in ("registered", "running"):
         put(f"  agent   {sweep['agent_command']}")

@@ -29,7 +29,7 @@ from paribus_service.errors import (
 )
 from paribus_service.ids import new_id
 from paribus_service.orchestration import names, trials
-from paribus_service.store import events, history, projects, streams
+from paribus_service.store import events, history, mirrors, projects, streams
 from paribus_service.store import runs as run_store
 from paribus_service.store import sweeps as sweep_store
 from paribus_service.store.history import Stream
@@ -69,6 +69,8 @@ class RunUpsert:
     state: str | None = None
     username: str | None = None
     process_token: str | None = None
+    mirrors: bool = False
+    """Said by the mirror of another server's run, and not by a client."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +111,7 @@ def upsert_run(session: Session, told: RunUpsert, *, now: datetime) -> tuple[Run
 
     Raises:
         NotFound: `run_id` names no run.
-        NotAllowed: The run was deleted.
+        NotAllowed: The run was deleted, or is another server's.
         InvalidRequest: A name that cannot stand in an address.
         Superseded: Another process has taken the run over.
     """
@@ -119,6 +121,8 @@ def upsert_run(session: Session, told: RunUpsert, *, now: datetime) -> tuple[Run
         run = _create(session, told, now=now)
     if run.deleted_at is not None:
         raise NotAllowed(f"run {run.path} was deleted: choose another run id")
+    if not told.mirrors and not inserted:
+        _refuse_mirrored(session, run)
     _admit(run, told.process_token, resumes=told.run_id is not None)
     _describe(session, run, told, now=now)
     if _says_it_runs(run, told, inserted=inserted):
@@ -150,6 +154,15 @@ def _create(session: Session, told: RunUpsert, *, now: datetime) -> Run:
         sweep_id=sweep.id if sweep else None,
         display_name=f"run-{wandb_id}",
     )
+
+
+def _refuse_mirrored(session: Session, run: Run) -> None:
+    mirror = mirrors.find_mirror(session, run.pk)
+    if mirror is not None:
+        raise NotAllowed(
+            f"run {run.path} is a mirror of {mirror.url}: change it there, or choose another "
+            "run id"
+        )
 
 
 def _admit(run: Run, token: str | None, *, resumes: bool) -> None:
@@ -247,13 +260,18 @@ def _begin(session: Session, run: Run, told: RunUpsert, *, inserted: bool, now: 
         return  # the same request again
     overwrites = not inserted and told.run_id is None and run.started_at is not None
     if overwrites:
-        run.session += 1
-        run.history_lines = run.events_lines = run.output_lines = 0
-        run.last_step, run.history_keys = None, {}
-        run.history_rewrites = run.folded_lines = 0
+        begin_streams_again(run)
         run.summary_text = "{}"
         run_store.index_summary(session, run.pk, {})
     trials.start_run(session, run, now=now)
+
+
+def begin_streams_again(run: Run) -> None:
+    """What comes is the run's first line; older ones stay, with an older session number."""
+    run.session += 1
+    run.history_lines = run.events_lines = run.output_lines = 0
+    run.last_step, run.history_keys = None, {}
+    run.history_rewrites = run.folded_lines = 0
 
 
 def parse_object(text: str) -> dict[str, Any]:
@@ -347,7 +365,7 @@ def record(
         and (token in run.superseded_tokens or run.process_token is not None)
     ):
         raise Superseded(run.path)
-    _write(session, run, report)
+    write(session, run, report)
     run.heartbeat_at = run.updated_at = now
     if run.state != RunState.RUNNING:  # lines and a summary that come late change an answer
         trials.touch_run(session, run, now=now)
@@ -360,7 +378,8 @@ def record(
     return StreamReply(stopped=run.stop_requested_at is not None)
 
 
-def _write(session: Session, run: Run, report: StreamReport) -> None:
+def write(session: Session, run: Run, report: StreamReport) -> None:
+    """Store the lines and the summary of a report, and count them; what the run is stays."""
     if report.history is not None:
         _write_history(session, run, report.history)
     if report.events is not None:
@@ -501,7 +520,8 @@ def delete_run(session: Session, run: Run, *, now: datetime) -> None:
     """
     if run.state in RUN_LIVE:
         trials.request_stop(session, run, now=now, reason="it was deleted")
-        trials.end_run(session, run, RunState.STOPPED, now=now, reason="it was deleted")
+        if run.state in RUN_LIVE:  # one that only waited in the queue has ended by that
+            trials.end_run(session, run, RunState.STOPPED, now=now, reason="it was deleted")
     elif run.trial_id is not None:
         trial = sweep_store.get_trial(session, run.trial_id)
         if trial.run_pk == run.pk and trial.state == TrialState.FINISHED:

@@ -10,12 +10,18 @@ from typing import Any
 import yaml
 from sqlalchemy.orm import Session
 
-from paribus_service.errors import AlreadyExists, IllegalTransition, InvalidRequest
+from paribus_service.errors import (
+    AlreadyExists,
+    IllegalTransition,
+    InvalidRequest,
+    NotAllowed,
+    NotOfferedHere,
+)
 from paribus_service.ids import new_id
 from paribus_service.orchestration import names, search, trials
 from paribus_service.orchestration.programs import find_schema, schemas
 from paribus_service.settings import Settings
-from paribus_service.store import events, projects
+from paribus_service.store import events, mirrors, projects
 from paribus_service.store import runs as run_store
 from paribus_service.store import sweeps as sweep_store
 from paribus_service.store.states import (
@@ -25,6 +31,7 @@ from paribus_service.store.states import (
     TrialState,
 )
 from paribus_service.store.tables import Sweep, Trial
+from paribus_sweeps.analysis.execution_keys import REPLICATE_KEYS
 from paribus_sweeps.design.confounding import MovedTogether, moved_together_by_design
 from paribus_sweeps.design.grids import Trial as PlannedTrial
 from paribus_sweeps.design.grids import count, expand
@@ -33,7 +40,7 @@ from paribus_sweeps.design.price import Price, price
 from paribus_sweeps.design.search_space import factors_of
 from paribus_sweeps.factors import Factor
 from paribus_sweeps.programs import ProgramSchema
-from paribus_sweeps.spec import Retry, SweepSpec
+from paribus_sweeps.spec import Retry, SweepSpec, driver_of
 
 DEFAULT_PROJECT = "uncategorized"  # W&B's own name for runs and sweeps that name none
 
@@ -91,8 +98,8 @@ def plan(
     """
     spec = read_spec(session, config, settings=settings)
     schema = find_schema(session, spec.program) if spec.program else None
-    planned = () if spec.method == "random" else expand(spec, limit=settings.max_trials)
-    factors = factors_of(spec)  # once the trials are known to be few enough
+    planned = () if spec.is_search else expand(spec, limit=settings.max_trials)
+    factors = _factors_of(spec)  # once the trials are known to be few enough
     measured = _measured(session, spec, schema) if planned and hours_by_host else ()
     return Plan(
         spec=spec,
@@ -104,6 +111,14 @@ def plan(
         aliases=_aliases(spec, planned),
         schema=schema,
     )
+
+
+def _factors_of(spec: SweepSpec) -> tuple[Factor, ...]:
+    """What the sweep studies; where a client drives it, a seed only tells repetitions apart."""
+    factors = factors_of(spec)
+    if spec.driver is None:
+        return factors
+    return tuple(factor for factor in factors if factor.name not in REPLICATE_KEYS)
 
 
 def _measured(
@@ -134,6 +149,7 @@ def register(
     project: str | None = None,
     caller_decides: bool = False,
     sweep_id: str | None = None,
+    is_there: bool = False,
     created_by: str | None,
     settings: Settings,
     now: datetime,
@@ -147,6 +163,7 @@ def register(
         project: Where the config names none (the client's own setting).
         caller_decides: `entity` and `project` win over the config's, as they do for W&B's client.
         sweep_id: Chosen by the caller, else made.
+        is_there: It was registered on a W&B server too (`orchestration.upstream.launching`).
         created_by: Name of the key.
         settings: For the limits and defaults.
         now: The moment.
@@ -155,9 +172,15 @@ def register(
         InvalidSpec: The config cannot be a sweep.
         InvalidRequest: A name that cannot stand in an address.
         AlreadyExists: `sweep_id` is taken.
+        NotOfferedHere: The config asks for a W&B server, and it was not registered there.
     """
     made = plan(session, config, settings=settings)
     spec = made.spec
+    if spec.tracking == "upstream" and not is_there:
+        raise NotOfferedHere(
+            "`tracking: upstream` from a wandb client, which registers where it points to,",
+            hint="use `paribus launch`, or POST /api/v1/sweeps",
+        )
     entity, project_name = home_of(spec, entity, project, caller_decides=caller_decides)
     sweep_id = sweep_id or new_id()
     if sweep_store.find_sweep(session, sweep_id) is not None:
@@ -206,7 +229,7 @@ def _from_config(made: Plan, settings: Settings) -> dict[str, Any]:
     return {
         "method": spec.method,
         "config": dict(spec.config),
-        "client_config": _client_config(made),
+        "client_config": client_config(made),
         "metric_name": spec.metric.name if spec.metric else None,
         "metric_goal": spec.metric.goal if spec.metric else None,
         "metric_target": spec.metric.target if spec.metric else None,
@@ -225,6 +248,8 @@ def _from_config(made: Plan, settings: Settings) -> dict[str, Any]:
 def _retry(spec: SweepSpec, settings: Settings) -> Retry:
     if "retry" in spec.config:
         return spec.retry
+    if spec.driver is not None:
+        return Retry(failed=0, interrupted=0)  # who says what runs also says what runs again
     return Retry(failed=settings.retry_failed, interrupted=settings.retry_interrupted)
 
 
@@ -241,9 +266,9 @@ def stored_factor(factor: Factor) -> dict[str, Any]:
     }
 
 
-def _client_config(made: Plan) -> str:
+def client_config(made: Plan) -> str:
     """The YAML that wandb clients read: W&B's keys only, designs as `method: custom`."""
-    ours = {"design", "retry"}
+    ours = {"design", "retry", "tracking"}
     config = {key: value for key, value in made.spec.config.items() if key not in ours}
     config["method"] = made.spec.method
     parameters = dict(config.get("parameters") or {})
@@ -329,6 +354,7 @@ def retry(session: Session, sweep: Sweep, *, now: datetime, reason: str) -> list
         IllegalTransition: The sweep was cancelled or is stopped (resume it first: a stop holds
             other trials back, which would stay behind), or no trial has failed.
     """
+    _refuse_theirs(sweep)
     states = [TrialState.FAILED, TrialState.INTERRUPTED]
     failed = list(sweep_store.list_trials(session, sweep.id, states=states))
     if sweep.state in NOTHING_ADDED or not failed:
@@ -348,6 +374,7 @@ def retry_one(session: Session, trial: Trial, *, now: datetime, reason: str) -> 
         IllegalTransition: The trial is open, or its sweep was cancelled or is stopped.
     """
     sweep = sweep_store.get_sweep(session, trial.sweep_id)
+    _refuse_theirs(sweep)
     retriable = (TrialState.FAILED, TrialState.INTERRUPTED, TrialState.STOPPED)
     if trial.state not in retriable or sweep.state in NOTHING_ADDED:
         raise IllegalTransition("trial", trial.id, state=trial.state, verb="retry", legal=())
@@ -382,9 +409,22 @@ def legal_verbs(sweep: Sweep) -> list[str]:
     verbs = [verb for verb, states in _VERBS.items() if sweep.state in states]
     counts = sweep.trial_counts
     failed = counts.get(TrialState.FAILED, 0) + counts.get(TrialState.INTERRUPTED, 0)
-    if failed and sweep.state not in NOTHING_ADDED:
+    if failed and sweep.state not in NOTHING_ADDED and not is_theirs(sweep):
         verbs.append("retry")
     return verbs
+
+
+def is_theirs(sweep: Sweep) -> bool:
+    """Whether a W&B server's own search says what runs."""
+    return sweep.upstream is not None and sweep.upstream.way == "own"
+
+
+def _refuse_theirs(sweep: Sweep) -> None:
+    if is_theirs(sweep):
+        raise NotOfferedHere(
+            "a retry in a sweep whose runs W&B's own search chooses",
+            hint="register the settings as a design, which Paribus hands out",
+        )
 
 
 def _require(sweep: Sweep, verb: str) -> None:
@@ -423,7 +463,8 @@ def _end(
     for run in run_store.list_runs(session, sweep_id=sweep.id, states=[RunState.CREATED]):
         why = f"the sweep was {state} before it started: {reason}"
         trials.request_stop(session, run, now=now, reason=why)
-        trials.end_run(session, run, RunState.STOPPED, now=now, reason=why)
+        if run.state == RunState.CREATED:  # one that only waited has ended by that
+            trials.end_run(session, run, RunState.STOPPED, now=now, reason=why)
 
 
 def stop_run(session: Session, run_id: str, *, now: datetime, reason: str) -> None:
@@ -432,8 +473,12 @@ def stop_run(session: Session, run_id: str, *, now: datetime, reason: str) -> No
     Raises:
         NotFound: No such run.
         IllegalTransition: It has ended.
+        NotAllowed: It was imported: nothing is written where it runs.
     """
     run = run_store.get_run(session, run_id)
+    mirror = mirrors.find_mirror(session, run.pk) if run.sweep_id is None else None
+    if mirror is not None:
+        raise NotAllowed(f"run {run.path} is a mirror of {mirror.url}: stop it there")
     if run.state not in (RunState.CREATED, RunState.RUNNING):
         raise IllegalTransition("run", run_id, state=run.state, verb="stop", legal=())
     trials.request_stop(session, run, now=now, reason=reason)
@@ -458,10 +503,21 @@ def replace_config(
 ) -> None:
     """`wandb sweep --update`: another config for a sweep that has not started.
 
+    A client that drives a sweep sends the config with all that it writes: the same one again
+    changes nothing.
+
     Raises:
         InvalidSpec: The config cannot be a sweep.
         InvalidRequest: A trial was handed out already, or the sweep has ended.
+        NotOfferedHere: It is tracked on a W&B server.
     """
+    if sweep.upstream is not None:
+        raise NotOfferedHere(
+            f"another config for sweep {sweep.id}, which is tracked on {sweep.upstream.base_url},",
+            hint="register a new sweep with this config",
+        )
+    if driver_of(sweep.config) is not None and _is_the_same(session, sweep, config, settings):
+        return
     if sweep.state in SWEEP_ENDED:
         raise InvalidRequest.one(
             "/config",
@@ -486,3 +542,16 @@ def replace_config(
     search.add_trials(session, sweep, made.trials, now=now)
     trials.touch_sweep(sweep, now=now)
     events.note(session, "sweep.updated", now=now, sweep_id=sweep.id)
+
+
+def _is_the_same(
+    session: Session, sweep: Sweep, config: Mapping[str, Any] | str, settings: Settings
+) -> bool:
+    """Whether a config says what clients were given: they write out what it left open."""
+    given = read_spec(session, config, settings=settings)
+    known = read_spec(session, sweep.client_config, settings=settings)
+    beside = [
+        {key: value for key, value in spec.config.items() if key != "parameters"}
+        for spec in (given, known)
+    ]
+    return beside[0] == beside[1] and given.parameters == known.parameters

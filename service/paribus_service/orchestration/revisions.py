@@ -34,7 +34,7 @@ from paribus_service.store.tables import Sweep, Trial
 from paribus_sweeps.design.grids import Trial as PlannedTrial
 from paribus_sweeps.design.grids import added_trials
 from paribus_sweeps.factors import level_label
-from paribus_sweeps.spec import SweepSpec
+from paribus_sweeps.spec import SweepSpec, driver_of
 
 PROPOSED = "proposed"
 ALTERNATIVES = ("pairs", "finish", "seeds", "within_budget")
@@ -187,15 +187,20 @@ def write(session: Session, sweep: Sweep, revision: Revision, *, now: datetime, 
 
 def why_nothing_is_added(sweep: Sweep) -> str | None:
     """Why no trial can be added to a sweep, for people; None where one can."""
-    if sweep.method == "random":
+    if _is_search(sweep):
         return "A search draws its own settings: register these runs as a sweep of their own."
     if sweep.state in registry.NOTHING_ADDED:
         return f"This sweep was {sweep.state}: register these runs as a sweep of their own."
     return None
 
 
+def _is_search(sweep: Sweep) -> bool:
+    drawn = sweep.method == "random" or driver_of(sweep.config) is not None
+    return drawn or registry.is_theirs(sweep)
+
+
 def _refuse_state_or_search(sweep: Sweep) -> None:
-    if sweep.method == "random":
+    if _is_search(sweep):
         raise InvalidRequest.one(
             "",
             f"sweep {sweep.id} is a {sweep.method} search, which draws its own settings: no run "

@@ -10,7 +10,6 @@ Promises, inside one writing session (`store.engine`), so under any number of ag
 Source: PROTOCOL 9 and 10 (wandb 0.31.0, wandb/wandb_agent.py and wandb/agents/pyagent.py).
 """
 
-import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,8 +18,10 @@ from typing import Any, Literal
 
 from sqlalchemy.orm import Session
 
+from paribus_service.errors import NotAllowed
 from paribus_service.ids import new_id
-from paribus_service.orchestration import search, trials
+from paribus_service.orchestration import outside, search, trials
+from paribus_service.orchestration.attempts import new_attempt
 from paribus_service.settings import Settings
 from paribus_service.store import events
 from paribus_service.store import runs as run_store
@@ -55,8 +56,10 @@ def create_agent(
 
     Raises:
         NotFound: No such sweep.
+        NotAllowed: It is tracked on a W&B server, where its agents belong.
     """
     sweep = sweep_store.get_sweep(session, sweep_id)
+    _refuse_elsewhere(sweep)
     agent = Agent(
         id=new_id(12),
         sweep_id=sweep.id,
@@ -73,6 +76,16 @@ def create_agent(
     session.flush()
     events.note(session, "agent.created", now=now, sweep_id=sweep.id, agent_id=agent.id, host=host)
     return agent
+
+
+def _refuse_elsewhere(sweep: Sweep) -> None:
+    there = sweep.upstream
+    if there is not None:
+        path = f"{there.entity}/{there.project}/{there.remote_id}"
+        raise NotAllowed(
+            f"sweep {sweep.id} is tracked on {there.base_url}: start its agents there, with "
+            f"WANDB_BASE_URL={there.base_url} wandb agent {path}"
+        )
 
 
 def heartbeat(
@@ -242,7 +255,11 @@ def _claim(session: Session, sweep: Sweep, agent: Agent, *, now: datetime) -> Co
     if sweep.state == SweepState.REGISTERED:
         sweep.state, sweep.reason = SweepState.RUNNING, None
         events.note(session, "sweep.running", now=now, sweep_id=sweep.id)
-    run = _take_again(session, trial, now=now) or _new_attempt(session, sweep, trial, now=now)
+    run = (
+        _take_again(session, trial, now=now)
+        or _waiting_run(session, trial, now=now)
+        or new_attempt(session, sweep, trial, now=now)
+    )
     run.agent_id, run.handed_out = agent.id, 1
     trial.run_pk, trial.agent_id = run.pk, agent.id
     agent.runs_started += 1
@@ -256,6 +273,8 @@ def _nothing_left(
     trials.finish_if_done(session, sweep, now=now)
     if any(sweep.trial_counts.get(state) for state in TRIAL_LIVE):
         return None  # a live trial may fail and need this agent
+    if outside.may_get_more(sweep):
+        return None  # whoever drives the sweep has not said that this was all
     return _dismiss(session, agent, now=now, reason="there is nothing left to do")
 
 
@@ -273,31 +292,13 @@ def _take_again(session: Session, trial: Trial, *, now: datetime) -> Run | None:
     return run
 
 
-def _new_attempt(session: Session, sweep: Sweep, trial: Trial, *, now: datetime) -> Run:
-    trial.attempts += 1
-    config = {key: {"value": value} for key, value in trial.args.items()}
-    run = run_store.add_run(
-        session,
-        sweep.project,
-        new_id(),
-        now=now,
-        sweep_id=sweep.id,
-        trial_id=trial.id,
-        attempt=trial.attempts,
-        display_name=_display_name(trial),
-        config_text=json.dumps(config),
-    )
-    run_store.index_config(session, run)
+def _waiting_run(session: Session, trial: Trial, *, now: datetime) -> Run | None:
+    """The run that was made when a client put the trial into the queue."""
+    run = trials.counting_run(session, trial)
+    if run is None or not trials.is_waiting(run):
+        return None
+    run.heartbeat_at = run.updated_at = now
     return run
-
-
-def _display_name(trial: Trial) -> str:
-    values = {**trial.setting, **trial.replicate}
-    if not values:
-        values = {k: v for k, v in trial.args.items() if not isinstance(v, dict | list)}
-    text = " ".join(f"{key}={value}" for key, value in values.items())
-    retry = f" (attempt {trial.attempts})" if trial.attempts > 1 else ""
-    return f"{trial.number}: {text}"[:120] + retry
 
 
 def _choose(session: Session, sweep: Sweep, agent: Agent) -> Trial | None:

@@ -18,12 +18,12 @@ from paribus_service.store.states import TrialState
 from paribus_service.store.tables import Sweep, Trial
 from paribus_sweeps.design.grids import Trial as PlannedTrial
 from paribus_sweeps.design.grids import drawn_trial
-from paribus_sweeps.spec import SweepSpec
+from paribus_sweeps.spec import SweepSpec, driver_of
 
 
 def next_trial(session: Session, sweep: Sweep, *, now: datetime) -> Trial | None:
     """A new queued trial, or None where the method makes none or the cap is reached."""
-    if sweep.method != "random":
+    if sweep.method != "random" or driver_of(sweep.config) is not None:
         return None
     number = sweep_store.next_trial_number(session, sweep.id)
     if sweep.run_cap is not None and number >= sweep.run_cap:
@@ -35,9 +35,16 @@ def next_trial(session: Session, sweep: Sweep, *, now: datetime) -> Trial | None
     return trial
 
 
-def add_trial(session: Session, sweep: Sweep, planned: PlannedTrial, *, now: datetime) -> Trial:
+def add_trial(
+    session: Session,
+    sweep: Sweep,
+    planned: PlannedTrial,
+    *,
+    now: datetime,
+    reason: str = "registered",
+) -> Trial:
     """Store a planned trial, queued, and count it."""
-    add_trials(session, sweep, [planned], now=now)
+    add_trials(session, sweep, [planned], now=now, reason=reason)
     return sweep_store.get_trial(session, new_trial_id(sweep.id, planned.number))
 
 

@@ -1,9 +1,12 @@
 """The case of a sweep: one run for each trial, under the factors that its config declares.
 
+Where a client drives the sweep, those and the keys that vary among what it asked for: nothing
+holds it to what the config declares.
+
 Source: METHOD 0 (lurking keys, derived quantities), DESIGN 8.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,7 +36,8 @@ from paribus_service.store.tables import Sweep
 from paribus_sweeps.analysis.cases import Case
 from paribus_sweeps.analysis.execution_keys import LURKING_CLASSES, class_of
 from paribus_sweeps.analysis.labels import MOST_LEVELS_OF_A_NUMBER
-from paribus_sweeps.analysis.questions import Question
+from paribus_sweeps.analysis.observed import Observed, flat, observe
+from paribus_sweeps.analysis.questions import Question, Sampler
 from paribus_sweeps.design.table import Transform
 from paribus_sweeps.factors import Factor, level_label
 from paribus_sweeps.runs import Run
@@ -58,7 +62,8 @@ def case_of_sweep(
 ) -> tuple[Case, Mapping[str, Any]]:
     """The case, and what an answer says of whose it is."""
     [sweep] = subject.sweeps
-    plan = _Plan.of(session, sweep)
+    trials = evidence.trial_rows(session, sweep.id)
+    plan = _Plan.of(session, sweep, trials, ignore=inquiry.ignore)
     beside = _beside(session, subject, plan, runs)
     refuse_unknown(
         inquiry.ignore,
@@ -67,7 +72,6 @@ def case_of_sweep(
         what="block, factor or config key",
         code="unknown_key",
     )
-    trials = evidence.trial_rows(session, sweep.id)
     blocks = blocks_of(inquiry, plan.blocks)
     case = Case.of(
         [_run(trial, plan, beside, runs, root) for trial in trials],
@@ -81,6 +85,7 @@ def case_of_sweep(
         held={key: value for key, value in plan.held.items() if key not in beside.lurking},
         notices=(
             *runs.notices,
+            *plan.notices,
             *_stopped_early(plan.stopped_early, len(trials)),
             *beside.notices,
             *named_twice(blocks, plan.factors),
@@ -93,10 +98,10 @@ def _run(trial: TrialRow, plan: "_Plan", beside: "_Beside", runs: Measurements, 
     """The run that counts for a trial, or the trial itself while it has none."""
     wave = {WAVE: str(trial.revision)} if plan.sweep.revision > 1 else {}
     shared: dict[str, Any] = {
-        "setting": _setting(trial, plan.factors),
+        "setting": plan.setting(trial),
         "state": trial.state,
         "reason": trial.reason,
-        "replicate": trial.replicate,
+        "replicate": plan.replicate(trial),
     }
     row = runs.rows.get(trial.run_pk or -1)
     if row is None:
@@ -136,12 +141,35 @@ class _Plan:
     factors: tuple[Factor, ...]
     stopped_early: int
     """Trials whose run was stopped by what it had logged (`early_terminate`)."""
+    seen: Observed | None = None
+    """What a client that drives the sweep asked for, sorted out; None: the service's own."""
 
     @classmethod
-    def of(cls, session: Session, sweep: Sweep) -> "_Plan":
+    def of(
+        cls, session: Session, sweep: Sweep, trials: Sequence[TrialRow], *, ignore: Sequence[str]
+    ) -> "_Plan":
         spec = spec_of(session, sweep)
-        stopped = early_stops.stopped_trials(session, sweep.id) if spec.early_terminate else 0
-        return cls(sweep, spec, factors_of_sweep(sweep), stopped)
+        may_stop = spec.early_terminate is not None or spec.driver == "controller"
+        stopped = early_stops.stopped_trials(session, sweep.id) if may_stop else 0
+        declared = factors_of_sweep(sweep)
+        if spec.driver is None:
+            return cls(sweep, spec, declared, stopped)
+        configs = {trial.id: flat(trial.args) for trial in trials}
+        asked = [factor.name for factor in declared if factor.name not in ignore]
+        seen = observe(configs, asked=asked, ignore=ignore)
+        return cls(sweep, spec, seen.factors, stopped, seen)
+
+    def setting(self, trial: TrialRow) -> dict[str, str | None]:
+        """The labels of a trial."""
+        return dict(self.seen.settings[trial.id]) if self.seen else _setting(trial, self.factors)
+
+    def replicate(self, trial: TrialRow) -> Mapping[str, Any]:
+        """What tells a trial from repetitions of its setting."""
+        return self.seen.replicates[trial.id] if self.seen else trial.replicate
+
+    @property
+    def notices(self) -> tuple[str, ...]:
+        return self.seen.notices if self.seen else ()
 
     @property
     def forbid(self) -> tuple[Mapping[str, frozenset[str]], ...]:
@@ -159,7 +187,9 @@ class _Plan:
     @property
     def moved(self) -> frozenset[str]:
         """Config keys that the sweep moves on purpose."""
-        replicates = self.spec.design.replicates if self.spec.design else {}
+        replicates: Iterable[str] = self.spec.design.replicates if self.spec.design else ()
+        if self.seen:
+            replicates = {key for held in self.seen.replicates.values() for key in held}
         return frozenset([*replicates, *(key for factor in self.factors for key in factor.keys)])
 
     @property
@@ -172,7 +202,8 @@ class _Plan:
     @property
     def numeric(self) -> list[str]:
         """Factors of so many numbers that they are analysed on their values."""
-        return [f.name for f in self.factors if len(f.levels) > MOST_LEVELS and len(f.keys) == 1]
+        many = [f.name for f in self.factors if len(f.levels) > MOST_LEVELS and len(f.keys) == 1]
+        return [*many, *(self.seen.numeric if self.seen else ())]
 
     def transforms(self, trials: Sequence[TrialRow]) -> dict[str, Transform]:
         """Factors that were drawn on a log scale, where all of their values have a logarithm."""
@@ -182,24 +213,31 @@ class _Plan:
             for factor in self.factors
             if factor.kind == "continuous"
             and drawn.get(factor.name, "").startswith(_LOG_DISTRIBUTIONS)
-            and all(_is_positive(trial.setting.get(factor.name)) for trial in trials)
+            and all(_is_positive(self.setting(trial).get(factor.name)) for trial in trials)
         }
 
     def question(self, inquiry: Inquiry, found: Measured | None, runs: Measurements) -> Question:
         """The question, with what the sweep adds to it."""
-        is_search = self.sweep.method == "random"
         return question_of(
             inquiry,
             found,
             [factor.name for factor in self.factors],
             smallest_effect=inquiry.smallest_effect or self._smallest_effect(found),
-            sampler="random" if is_search else None,
+            sampler=self._sampler,
             stopped_early=self.stopped_early,
-            has_plan=not is_search,
+            has_plan=not self.spec.is_search,
             hours_per_run=runs.hours_per_run,
             experiment=self.sweep.id,
             waived=inquiry.ignore,
         )
+
+    @property
+    def _sampler(self) -> Sampler | None:
+        """What chose the settings; of a client's own script nobody knows it."""
+        scheduler = self.spec.config.get("scheduler") or {}
+        if self.spec.method == "bayes" or scheduler.get("engine") in ("optuna", "ax"):
+            return "bayes"
+        return "random" if self.spec.method == "random" else None
 
     def _smallest_effect(self, found: Measured | None) -> float | None:
         """The design's: in the metric's unit, so it says nothing of another response."""

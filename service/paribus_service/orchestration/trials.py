@@ -35,6 +35,7 @@ from paribus_service.store.states import (
     TrialState,
 )
 from paribus_service.store.tables import Run, Sweep, Trial
+from paribus_sweeps.spec import driver_of
 
 _OUTCOMES = {
     RunState.FINISHED: TrialState.FINISHED,
@@ -211,6 +212,22 @@ def request_stop(session: Session, run: Run, *, now: datetime, reason: str) -> N
         return
     run.stop_requested_at, run.stop_reason = now, reason
     _note(session, run, "run.stop_requested", now=now, reason=reason)
+    if is_waiting(run):
+        _withdraw(session, run, now=now, reason=reason)
+
+
+def is_waiting(run: Run) -> bool:
+    """Whether a client put the run into the queue (`orchestration.outside`), and nobody has it."""
+    return run.state == RunState.CREATED and run.agent_id is None and run.trial_id is not None
+
+
+def _withdraw(session: Session, run: Run, *, now: datetime, reason: str) -> None:
+    """Take a run that waits out of the queue: there is no process that could stop by itself."""
+    trial = sweep_store.get_trial(session, run.trial_id or "")
+    end_run(session, run, RunState.STOPPED, now=now, reason=reason)
+    if trial.run_pk == run.pk and trial.state == TrialState.QUEUED:
+        move_trial(session, trial, TrialState.STOPPED, now=now, reason=reason, run=run)
+        finish_if_done(session, sweep_store.get_sweep(session, trial.sweep_id), now=now)
 
 
 def end_run(
@@ -312,6 +329,8 @@ def _may_retry(sweep: Sweep, trial: Trial, run: Run, state: TrialState) -> bool:
         return False
     if state == TrialState.FAILED:
         return trial.failures <= sweep.retry_failed
+    if run.preempting and driver_of(sweep.config) is not None:
+        return True  # W&B queues it again whatever the client that drives the sweep does
     return state == TrialState.INTERRUPTED and trial.interruptions <= sweep.retry_interrupted
 
 
@@ -396,6 +415,26 @@ def _note(
         agent_id=run.agent_id,
         **facts,
     )
+
+
+def take_up(session: Session, trial: Trial, run: Run, *, attempt: int, now: datetime) -> None:
+    """A run that a W&B server made is the trial's attempt that counts, and the trial follows it.
+
+    The run may have started or ended meanwhile: it reports there, and is mirrored here.
+    """
+    run.sweep_id, run.trial_id, run.attempt = trial.sweep_id, trial.id, attempt
+    trial.run_pk = run.pk
+    touch_run(session, run, now=now)
+    if run.state == RunState.RUNNING:
+        _start_trial(session, run, now=now)
+    elif run.state not in RUN_LIVE and trial.state in TRIAL_LIVE:
+        _end_attempt(session, trial, run, now=now, certain=False)
+
+
+def end_unsent(session: Session, trial: Trial, *, now: datetime, reason: str) -> None:
+    """A trial that was on its way to a W&B server which has no sweep for it any more."""
+    if trial.state == TrialState.LEASED and counting_run(session, trial) is None:
+        move_trial(session, trial, TrialState.STOPPED, now=now, reason=reason)
 
 
 def counting_run(session: Session, trial: Trial) -> Run | None:

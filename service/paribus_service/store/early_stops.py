@@ -12,7 +12,8 @@ from sqlalchemy import ColumnElement, Select, Text, func, select, type_coerce
 from sqlalchemy.orm import Session
 
 from paribus_service.store.states import RunState, SweepState, TrialState
-from paribus_service.store.tables import Event, Run, Sweep, Trial
+from paribus_service.store.tables import Event, Run, Sweep, Trial, UpstreamSweep
+from paribus_sweeps.spec import client_stops_runs
 
 PASSED, STOPPED = "run.passed_band", "run.stopped_early"
 """The events of a decision; their facts hold the band."""
@@ -46,16 +47,22 @@ def is_any_followed(session: Session) -> bool:
 
 
 def followed_sweeps(session: Session) -> list[FollowedSweep]:
-    """The sweeps with `early_terminate` that have a running run."""
+    """The sweeps with `early_terminate` that have a running run, and no client that decides."""
     columns = (Sweep.id, Sweep.config, Sweep.metric_name, Sweep.metric_goal)
     found = session.execute(_followed(*columns).order_by(Sweep.id))
-    return [FollowedSweep(*row) for row in found if row[1].get("early_terminate")]
+    return [
+        FollowedSweep(*row)
+        for row in found
+        if row[1].get("early_terminate") and not client_stops_runs(row[1])
+    ]
 
 
 def _followed(*columns: Any) -> Select[Any]:
     running = select(Run.sweep_id).where(Run.state == RunState.RUNNING, _STANDS)
+    theirs = select(UpstreamSweep.sweep_id).where(UpstreamSweep.way == "own")
     return select(*columns).where(
         Sweep.id.in_(running),
+        Sweep.id.not_in(theirs),  # a W&B server searches, and decides this as well
         Sweep.state.in_(FOLLOWED),
         Sweep.metric_name.is_not(None),
         type_coerce(Sweep.config, Text).contains('"early_terminate"', autoescape=True),

@@ -12,6 +12,7 @@ from sqlalchemy.orm.interfaces import ORMOption
 
 from paribus_service.errors import NotFound
 from paribus_service.ids import new_run_id
+from paribus_service.store.mirrors import MIRRORED
 from paribus_service.store.states import RunState
 from paribus_service.store.tables import Agent, ConfigValue, Project, Run, SummaryValue
 
@@ -154,11 +155,15 @@ def live_runs_of_agent(session: Session, agent_id: str) -> Sequence[Run]:
 
 
 def suspicious_runs(session: Session, *, since: datetime) -> Sequence[Run]:
-    """Live runs that were last heard at `since` or before, or that their agent dropped."""
+    """Running runs last heard at `since` or before, and live ones that their agent dropped.
+
+    Those that have not started are their agent's, and else wait in the queue, thousands maybe.
+    What another server says of its own runs is not ours to doubt: mirrored ones are left out.
+    """
     live = Run.state.in_([RunState.CREATED, RunState.RUNNING])
-    return session.scalars(
-        select(Run).where(live, (Run.heartbeat_at <= since) | Run.dropped_at.is_not(None))
-    ).all()
+    silent = (Run.state == RunState.RUNNING) & (Run.heartbeat_at <= since)
+    query = select(Run).where(live, silent | Run.dropped_at.is_not(None), ~MIRRORED)
+    return session.scalars(query).all()
 
 
 def runs_by_pk(session: Session, pks: Collection[int]) -> dict[int, Run]:

@@ -46,6 +46,15 @@ class AgentState(StrEnum):
     GONE = "gone"
 
 
+class MirrorState(StrEnum):
+    """listing → checking → reading → idle, and from there again."""
+
+    LISTING = "listing"
+    CHECKING = "checking"
+    READING = "reading"
+    IDLE = "idle"
+
+
 SWEEP_ENDED = frozenset({SweepState.FINISHED, SweepState.STOPPED, SweepState.CANCELLED})
 SWEEP_ACTIVE = frozenset({SweepState.REGISTERED, SweepState.RUNNING})
 TRIAL_LIVE = frozenset({TrialState.LEASED, TrialState.RUNNING})

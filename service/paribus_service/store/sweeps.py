@@ -181,6 +181,27 @@ def next_trial_number(session: Session, sweep_id: str) -> int:
     return 0 if largest is None else largest + 1
 
 
+def trials_named(session: Session, sweep_id: str, driver_key: str) -> Sequence[Trial]:
+    """The trials that a client which drives the sweep named so, oldest first."""
+    query = (
+        select(Trial)
+        .where(Trial.sweep_id == sweep_id, Trial.driver_key == driver_key)
+        .order_by(Trial.number)
+    )
+    return session.scalars(query).all()
+
+
+def runs_named(session: Session, sweep_id: str, prefix: str) -> Sequence[tuple[str, str]]:
+    """(how the client named it, W&B's id of its run) of the trials whose name begins so."""
+    query = (
+        select(Trial.driver_key, Run.wandb_id)
+        .join(Run, Trial.run_pk == Run.pk)
+        .where(Trial.sweep_id == sweep_id, Trial.driver_key.startswith(prefix, autoescape=True))
+        .order_by(Trial.number)
+    )
+    return [(key, run_id) for key, run_id in session.execute(query) if key is not None]
+
+
 def queued_trials(session: Session, sweep_id: str) -> Sequence[Trial]:
     """Trials that wait, in the order of the design."""
     return list_trials(session, sweep_id, states=[TrialState.QUEUED])

@@ -159,7 +159,9 @@ class Sweep(Base):
     resumable: Mapped[bool]
     """The program continues from its checkpoints when it is given its run id again."""
     controller: Mapped[str | None]
+    """What the client's controller wrote last, as it came: its schedule and whom to stop."""
     scheduler: Mapped[str | None]
+    """Unused: what W&B's clients read there follows from the trials."""
     prior_runs_filters: Mapped[str | None]
     warnings: Mapped[list[str]]
     version: Mapped[int] = mapped_column(default=1)
@@ -174,6 +176,47 @@ class Sweep(Base):
     ended_at: Mapped[datetime | None]
 
     project: Mapped[Project] = relationship(lazy="joined", innerjoin=True)
+    upstream: Mapped["UpstreamSweep | None"] = relationship(lazy="joined")
+    """Where it is tracked, if that is a W&B server; None: here."""
+
+
+class UpstreamSweep(Base):
+    """Where a sweep is tracked that a W&B server holds, and what was last seen of it there.
+
+    The rest of what is known of such servers stands in `upstream_tables`.
+    """
+
+    __tablename__ = "upstream_sweeps"
+    __table_args__ = (UniqueConstraint("entity", "project", "remote_id"),)
+
+    sweep_id: Mapped[str] = mapped_column(ForeignKey("sweeps.id"), primary_key=True)
+    """The server's own id: a sweep has the same one here and there."""
+    base_url: Mapped[str]
+    """The server."""
+    entity: Mapped[str]
+    """There, as `project`."""
+    project: Mapped[str]
+    remote_id: Mapped[str]
+    """W&B's sweep id there."""
+    gql_id: Mapped[str]
+    """The id that mutations take."""
+    url: Mapped[str]
+    """The sweep's page there."""
+    way: Mapped[str]
+    """How its trials reach the agents: `enqueue`, `controller`, or `own` (W&B's own search)."""
+    state_there: Mapped[str]
+    """W&B's word, as last seen or last ordered."""
+    state_here: Mapped[str]
+    """The sweep's state here that goes with it: what differs since then is news of one side."""
+    agents: Mapped[int] = mapped_column(default=0)
+    """Agents that ask for runs there, as last seen."""
+    looked_at: Mapped[datetime | None]
+    """When the server last answered about it."""
+    problem: Mapped[str | None]
+    """Why it does not go on now, in words; None while it does."""
+    problem_since: Mapped[datetime | None]
+    created_at: Mapped[datetime]
+    updated_at: Mapped[datetime]
 
 
 class Trial(Base):
@@ -183,6 +226,7 @@ class Trial(Base):
     __table_args__ = (
         UniqueConstraint("sweep_id", "number"),
         Index("ix_trials_sweep_id_state_number", "sweep_id", "state", "number"),
+        Index("ix_trials_sweep_id_driver_key", "sweep_id", "driver_key"),
     )
 
     id: Mapped[str] = mapped_column(primary_key=True)
@@ -208,6 +252,9 @@ class Trial(Base):
     avoid_hosts: Mapped[list[str]]
     revision: Mapped[int] = mapped_column(default=1)
     """The sweep's revision that added it."""
+    driver_key: Mapped[str | None]
+    """How a client that drives the sweep named it (`orchestration.outside`); None: the service
+    made it, or it was given no name."""
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
 
@@ -610,3 +657,49 @@ class ArtifactUse(Base):
         ForeignKey("runs.pk", ondelete="CASCADE"), primary_key=True
     )
     artifact_id: Mapped[int] = mapped_column(ForeignKey("artifacts.id"), primary_key=True)
+
+
+class UpstreamTrial(Base):
+    """An attempt at a trial that a W&B server is handed: stored first, sent, then confirmed."""
+
+    __tablename__ = "upstream_trials"
+    __table_args__ = (
+        Index("ix_upstream_trials_display_name", "display_name"),
+        Index("ix_upstream_trials_remote_run_id", "remote_run_id"),
+    )
+
+    trial_id: Mapped[str] = mapped_column(
+        ForeignKey("trials.id", ondelete="CASCADE"), primary_key=True
+    )
+    attempt: Mapped[int] = mapped_column(primary_key=True)
+    """1 for a trial's first run; a retry is a new one."""
+    sweep_id: Mapped[str] = mapped_column(ForeignKey("sweeps.id"), index=True)
+    display_name: Mapped[str]
+    """Carries the trial's id: what was sent and not confirmed is looked up by it."""
+    created_at: Mapped[datetime]
+    sent_at: Mapped[datetime | None]
+    """When it was last sent, or was about to be; None: certainly not yet."""
+    confirmed_at: Mapped[datetime | None]
+    remote_run_id: Mapped[str | None]
+    """W&B's run id there, once it is known."""
+    withdrawn_at: Mapped[datetime | None]
+    """When it was given up before the server had it."""
+    stop_sent_at: Mapped[datetime | None]
+    """When the server was told to stop the run."""
+
+
+class UpstreamLaunch(Base):
+    """A sweep that is being registered on a W&B server: here while nobody was told of it.
+
+    One that is left behind is taken back: its sweep there, found by the marker, is cancelled.
+    """
+
+    __tablename__ = "upstream_launches"
+
+    marker: Mapped[str] = mapped_column(primary_key=True)
+    """What the sweep's description there ends with."""
+    base_url: Mapped[str]
+    entity: Mapped[str | None]
+    project: Mapped[str]
+    name: Mapped[str | None]
+    created_at: Mapped[datetime]

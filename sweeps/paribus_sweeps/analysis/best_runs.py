@@ -236,7 +236,7 @@ def _check_arguments(goal: str, resolution: float, bins: int | None) -> None:
 
 def _eligible(runs: Iterable[Run], response: str) -> tuple[list[RankedRun], list[NotRanked]]:
     ranked, not_ranked = [], []
-    for run in sorted(runs, key=lambda run: run.id):
+    for run in sorted(runs, key=lambda run: run.place):
         reason = _why_not(run, response)
         if reason is None and run.value is not None:
             ranked.append(RankedRun(run, float(run.value)))

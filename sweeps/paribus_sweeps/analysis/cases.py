@@ -57,7 +57,7 @@ class Case:
         for name in question.factors:
             if name not in known:
                 raise UnknownFactor(name, known)
-        rows = tuple(sorted(runs, key=lambda run: run.id))
+        rows = tuple(sorted(runs, key=lambda run: run.place))
         table = Table.from_runs(
             rows, factors, blocks=blocks, lurking=lurking, transforms=transforms, numeric=numeric
         )

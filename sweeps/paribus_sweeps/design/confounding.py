@@ -64,7 +64,7 @@ def moved_together(
         blocks: Keys of `Run.blocks` that are looked at beside the factors.
     """
     finished = [run for run in runs if run.is_finished and run.value is not None]
-    rows = [_row(factors, run, blocks) for run in sorted(finished, key=lambda run: run.id)]
+    rows = [_row(factors, run, blocks) for run in sorted(finished, key=lambda run: run.place)]
     return _facts(factors, [b for b in blocks if any(b in r for r in rows)], rows, "finished run")
 
 

@@ -50,7 +50,7 @@ def count(spec: SweepSpec, *, limit: int | None = None) -> int | None:
     """How many trials `spec` has, without building them; None for a search without an end.
 
     Args:
-        spec: A design, a grid, or a random search (its `run_cap`).
+        spec: A design, a grid, or a search (its `run_cap`).
         limit: Up to which settings are looked through for forbidden ones; default
             `spec.max_trials`.
 
@@ -58,7 +58,7 @@ def count(spec: SweepSpec, *, limit: int | None = None) -> int | None:
         TooManyTrials: The design forbids combinations and has so many that they are
             not looked through; its number is then the one before `forbid`.
     """
-    if spec.method == "random":
+    if spec.is_search:
         return spec.run_cap
     replicates = _replicate_count(spec)
     total = _setting_count(spec, limit or spec.max_trials, replicates) * replicates
@@ -75,9 +75,9 @@ def expand(spec: SweepSpec, *, limit: int | None = None) -> tuple[Trial, ...]:
         InvalidSpec: `forbid` leaves nothing or tears a fraction, the program's schema refuses a
             trial, or all trials together would hold more than is reasonable.
         NotOffered: No known fraction is as small or has the resolution that was asked for.
-        EndlessSearch: A random search without `run_cap`.
+        EndlessSearch: A random search without `run_cap`, or one that a client makes.
     """
-    if spec.method == "random":
+    if spec.is_search:
         return draws(spec, 0, limit=limit)
     most = limit or spec.max_trials
     total = count(spec, limit=most)
@@ -119,9 +119,9 @@ def draws(spec: SweepSpec, seed: int | str, *, limit: int | None = None) -> tupl
 
     Raises:
         TooManyTrials: `run_cap` is above `limit` (default `spec.max_trials`).
-        EndlessSearch: There is no `run_cap`.
+        EndlessSearch: There is no `run_cap`, or a client makes the search.
     """
-    if spec.run_cap is None:
+    if spec.run_cap is None or spec.driver is not None:
         raise EndlessSearch(spec.method)
     most = limit or spec.max_trials
     if spec.run_cap > most:

@@ -31,7 +31,7 @@ def factors_of(spec: SweepSpec) -> tuple[Factor, ...]:
     """Say what the sweep studies, in declared order.
 
     A design's own factors; of a grid, the parameters with two values or more; of a
-    random search, everything that is not constant ("continuous" unless listed).
+    search, everything that is not constant ("continuous" unless listed).
 
     Raises:
         InvalidSpec: A grid's range has more values than a sweep may have trials.
@@ -39,7 +39,7 @@ def factors_of(spec: SweepSpec) -> tuple[Factor, ...]:
     if spec.design:
         return spec.design.factors
     varying = [p for p in spec.parameters if not p.is_constant and level_count(p) != 1]
-    if spec.method == "grid":
+    if spec.method == "grid" and spec.driver is None:
         _refuse_long_ranges(varying, spec.max_trials)
         return tuple(map(_grid_factor, varying))
     return tuple(map(_search_factor, varying))

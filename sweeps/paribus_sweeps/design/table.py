@@ -96,7 +96,7 @@ class Column:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Table:
-    """Runs as rows, by id; `Table.from_runs` makes it."""
+    """Runs as rows, by `Run.place`; `Table.from_runs` makes it."""
 
     ids: tuple[str, ...]
     columns: tuple[Column, ...]
@@ -135,7 +135,7 @@ class Table:
             transforms: Factor → scale on which its values enter a model.
             numeric: Factors that are analysed on their values; continuous ones always are.
         """
-        rows = sorted(runs, key=lambda run: run.id)
+        rows = sorted(runs, key=lambda run: run.place)
         chosen = set(numeric)
         columns = [
             _factor_column(factor, rows, factor.name in chosen, (transforms or {}))

@@ -1,6 +1,7 @@
 """A sweep's config, read and checked; see `sweep_spec` for where to start."""
 
 from paribus_sweeps.spec.designs import Design
+from paribus_sweeps.spec.driver import Driver, client_stops_runs, driver_of
 from paribus_sweeps.spec.early_terminate import EarlyTerminate
 from paribus_sweeps.spec.intake import Program, Programs, Taken, no_programs
 from paribus_sweeps.spec.parameters import Parameter
@@ -10,6 +11,7 @@ from paribus_sweeps.spec.text import read_config
 __all__ = [
     "MAX_TRIALS",
     "Design",
+    "Driver",
     "EarlyTerminate",
     "Metric",
     "Parameter",
@@ -18,6 +20,8 @@ __all__ = [
     "Retry",
     "SweepSpec",
     "Taken",
+    "client_stops_runs",
+    "driver_of",
     "module_command",
     "no_programs",
     "read_config",

@@ -71,7 +71,11 @@ def _up_from(min_iter: int, eta: float) -> tuple[int, ...]:
 
 
 def read_early_terminate(
-    keys: Keys, metric: Mapping[str, Any] | None, intake: Intake
+    keys: Keys,
+    metric: Mapping[str, Any] | None,
+    intake: Intake,
+    *,
+    client_decides: bool = False,
 ) -> EarlyTerminate | None:
     """Return what the config asks for, None where nothing; problems and warnings are noted.
 
@@ -79,9 +83,10 @@ def read_early_terminate(
         keys: The whole config.
         metric: Its `metric`, which says what is compared and which way is better.
         intake: Where warnings go.
+        client_decides: A client stops runs by a rule of its own, which may be `type: custom`.
     """
     given = keys.mapping_at("early_terminate")
-    if given is None:
+    if given is None or (client_decides and given.get("type") == "custom"):
         return None
     if metric is None:
         message = "early_terminate compares runs by the sweep's metric, and there is none"

@@ -17,6 +17,7 @@ from typing import Any
 
 from paribus_sweeps.errors import Problem, did_you_mean, refusal
 from paribus_sweeps.spec.designs import Design, labelled, read_design
+from paribus_sweeps.spec.driver import Driver, read_driver
 from paribus_sweeps.spec.early_terminate import EarlyTerminate, read_early_terminate
 from paribus_sweeps.spec.intake import Intake, Program, Programs, no_programs
 from paribus_sweeps.spec.parameters import IN_GRIDS, Parameter, read_parameters
@@ -42,11 +43,13 @@ _TAKEN = (
     "early_terminate",
     "design",
     "retry",
+    "controller",
+    "scheduler",
+    "tracking",
 )
 # key → what to do instead
 _NOT_OFFERED = {
     "metrics": "several objectives; name one as metric",
-    "scheduler": "a search that runs in the client",
     "job": "W&B Launch; run `wandb agent` on the hosts",
     "image_uri": "W&B Launch; run `wandb agent` on the hosts",
     "imageuri": "W&B Launch; run `wandb agent` on the hosts",
@@ -58,6 +61,7 @@ _NOT_OFFERED = {
     "prior_runs": "starting from earlier runs",
 }
 _METHODS = ("grid", "random", "bayes", "custom")
+TRACKINGS = ("embedded", "upstream")
 _METRIC_KEYS = ("name", "goal", "target", "impute", "impute_while_running")
 _IMPUTE = ("latest", "best", "worst")
 _MACROS = (
@@ -110,9 +114,12 @@ class SweepSpec:
     config: Mapping[str, Any]
     """What to store and to hand to W&B's clients: the input with `method` and `command`."""
     method: str
-    """"grid", "random", or "custom" where a design says what runs."""
+    """"grid", "random", or "custom" where a design or a client says what runs; where a client
+    drives the sweep, whatever its search is called."""
     parameters: tuple[Parameter, ...]
     design: Design | None = None
+    driver: Driver | None = None
+    """The client that says what runs next; None: the service does."""
     name: str | None = None
     description: str | None = None
     project: str | None = None
@@ -125,11 +132,19 @@ class SweepSpec:
     early_terminate: EarlyTerminate | None = None
     """Which runs are stopped before their end; None: none."""
     retry: Retry = Retry()
+    tracking: str | None = None
+    """Where runs report: "embedded", this service; "upstream", a W&B server. None: as the service
+    is set up."""
     program_schema: Program | None = None
     """The program's schema, where one is known: its `check` holds for every trial."""
     max_trials: int = MAX_TRIALS
     warnings: tuple[str, ...] = field(default=())
     """What was taken, and may not be what was meant; each begins with where it stands."""
+
+    @property
+    def is_search(self) -> bool:
+        """Whether the trials come one by one, so that nobody knows them beforehand."""
+        return self.driver is not None or self.method in ("random", "bayes")
 
     @classmethod
     def from_config(
@@ -159,7 +174,10 @@ class SweepSpec:
         fields = _read_search(keys, intake) | _read_words(keys) | _read_command(keys, program)
         metric = config.get("metric")
         fields["early_terminate"] = read_early_terminate(
-            keys, metric if isinstance(metric, Mapping) else None, intake
+            keys,
+            metric if isinstance(metric, Mapping) else None,
+            intake,
+            client_decides=fields["driver"] in ("controller", "scheduler"),
         )
         _check_varying(fields, intake)
         if problems:
@@ -193,27 +211,14 @@ class SweepSpec:
 
 
 def _refuse_top_level(keys: Keys) -> None:
-    known = (*_TAKEN, "controller")
     for key in keys.mapping:
         if key in _NOT_OFFERED:
             keys.refuse("not_offered", f"{key} is not offered yet: {_NOT_OFFERED[key]}", key)
-        elif key not in known:
-            hint = did_you_mean(key, known) or f"keys of a sweep: {', '.join(known)}"
+        elif key not in _TAKEN:
+            hint = did_you_mean(key, _TAKEN) or f"keys of a sweep: {', '.join(_TAKEN)}"
             keys.refuse("unknown_key", f"a sweep has no key {key!r}", key, hint=hint)
     if keys.mapping.get("kind", "sweep") != "sweep":
         keys.refuse("value", f"{shown(keys.mapping['kind'])}: sweep was expected", "kind")
-    _refuse_controller(keys)
-
-
-def _refuse_controller(keys: Keys) -> None:
-    controller = keys.mapping_at("controller")
-    if controller is None:
-        return
-    inner = Keys(controller, "/controller", keys.problems)
-    inner.refuse_others(("type",))
-    if inner.choice("type", ("local", "cloud")) == "local":
-        message = "controller type local is not offered yet: a search that runs in the client"
-        inner.refuse("not_offered", message, "type")
 
 
 def _read_words(keys: Keys) -> dict[str, Any]:
@@ -223,6 +228,7 @@ def _read_words(keys: Keys) -> dict[str, Any]:
         "metric": _read_metric(keys),
         "run_cap": keys.integer("run_cap", at_least=1),
         "retry": _read_retry(keys),
+        "tracking": keys.choice("tracking", TRACKINGS),
     }
 
 
@@ -299,7 +305,10 @@ def _read_search(keys: Keys, intake: Intake) -> dict[str, Any]:
     tree = keys.mapping_at("parameters")
     parameters = tuple(read_parameters(tree, "/parameters", intake)) if tree else ()
     _refuse_collisions(keys, parameters)
+    driver = read_driver(keys)
     if keys.mapping.get("design") is None:
+        if driver is not None:
+            return _read_driven_search(keys, parameters, driver, intake)
         return _read_plain_search(keys, parameters, intake)
     for parameter in parameters:
         if not parameter.is_constant:
@@ -312,7 +321,7 @@ def _read_search(keys: Keys, intake: Intake) -> dict[str, Any]:
     given = keys.mapping_at("design")
     fixed = {p.key: "/parameters" for p in parameters}
     design = None if given is None else read_design(given, "/design", intake, fixed)
-    return {"method": "custom", "parameters": parameters, "design": design}
+    return {"method": "custom", "parameters": parameters, "design": design, "driver": None}
 
 
 def _refuse_collisions(keys: Keys, parameters: tuple[Parameter, ...]) -> None:
@@ -330,17 +339,37 @@ def _read_plain_search(
     method = keys.choice("method", _METHODS)
     if keys.mapping.get("method") is None:
         keys.refuse("missing", "a sweep needs a method (grid, random) or a design", "method")
-    elif method == "bayes":
-        hint = "use random, grid or a design"
+    elif method == "bayes" and keys.mapping.get("tracking") != "upstream":
+        hint = (
+            "use random, grid or a design; let a client search: controller: {type: local}; or "
+            "let a W&B server search: tracking: upstream"
+        )
         keys.refuse("not_offered", "method bayes is not offered yet", "method", hint=hint)
-    elif method == "custom":
-        message = "method custom (a search that runs elsewhere) is not offered yet"
-        keys.refuse("not_offered", message, "method", hint="use random, grid or a design")
     if not parameters and not keys.mapping.get("parameters"):
         keys.refuse("empty", "a sweep needs parameters: there is nothing to vary", "parameters")
     if method == "grid":
         _check_grid(keys, parameters, intake)
-    return {"method": method, "parameters": parameters, "design": None}
+    return {"method": method, "parameters": parameters, "design": None, "driver": None}
+
+
+def _read_driven_search(
+    keys: Keys, parameters: tuple[Parameter, ...], driver: Driver, intake: Intake
+) -> dict[str, Any]:
+    """Read a search that a client makes: any method, and parameters where it needs some."""
+    method = keys.choice("method", _METHODS)
+    if keys.mapping.get("method") is None and driver == "controller":
+        keys.refuse("missing", f"a sweep needs a method: {', '.join(_METHODS)}", "method")
+    if driver == "controller" and not parameters and not keys.mapping.get("parameters"):
+        message = "wandb.controller() searches over parameters, and there are none"
+        keys.refuse("empty", message, "parameters")
+    if method == "grid":
+        _check_grid(keys, parameters, intake)
+    return {
+        "method": method or "custom",
+        "parameters": parameters,
+        "design": None,
+        "driver": driver,
+    }
 
 
 def _check_grid(keys: Keys, parameters: tuple[Parameter, ...], intake: Intake) -> None:

@@ -177,6 +177,62 @@ class TestOfRuns:
 
         assert "(n = 2)" in figure["data"][2]["name"]
 
+    def test_several_keys_are_drawn_over_one_x(self, api: TestClient, lab: Lab) -> None:
+        runs = [training(lab, f"r{n}") for n in range(7)]
+
+        figure = get(api, "overlay", run=runs, keys="train/loss,eval/loss")
+
+        names = [t["name"] for t in figure["data"] if t["name"].startswith("r")]
+        assert len(names) == 12  # of two keys six runs: no chart holds more lines
+        assert {name.partition(" · ")[2] for name in names} == {"train/loss", "eval/loss"}
+        assert "6 of 7 runs shown." in meta(figure)["caption"]
+
+    def test_a_part_of_x_is_drawn_thinned_and_with_few_points(
+        self, api: TestClient, lab: Lab
+    ) -> None:
+        """Steps 1 to 30: of every two the last, 2, 4 … 30; from 11 on 12, 14 … 30."""
+        run = training(lab, "r1")
+        asked = {"run": run, "keys": "train/loss", "from": 11}
+
+        thinned = get(api, "overlay", thin_to=2, to=20, **asked)["data"][0]["x"]
+        first = get(api, "overlay", thin_to=2, phase=0, to=20, **asked)["data"][0]["x"]
+        few = get(api, "overlay", points=4, **asked)["data"][0]["x"]
+
+        assert thinned == [12, 14, 16, 18, 20]
+        assert first == [11, 13, 15, 17, 19]
+        assert (len(few) <= 4, few[0], few[-1]) == (True, 11, 30)
+
+    def test_only_what_all_runs_have_is_drawn(self, api: TestClient, lab: Lab) -> None:
+        runs = [training(lab, "r1", steps=30), training(lab, "r2", steps=10)]
+
+        figure = get(api, "overlay", run=runs, keys="train/loss", common=True)
+
+        assert [t["x"][-1] for t in figure["data"] if t["mode"] == "lines"] == [10, 10]
+
+    def test_a_finding_is_marked_where_it_is_drawn_and_counted_elsewhere(
+        self, api: TestClient, lab: Lab
+    ) -> None:
+        """NaN from step 6 to the end, behind the last point that can be drawn."""
+        begin(lab, "r1")
+        losses = [0.9, 0.8, 0.7, 0.6, 0.5, "NaN", "NaN"]
+        rows = [
+            {"train/global_step": k, "_runtime": k, "train/loss": loss}
+            for k, loss in enumerate(losses, start=1)
+        ]
+        lab.log("r1", *map(json.dumps, rows))
+        lab.finish("r1")
+        asked = {"run": lab.run("r1").id, "keys": "train/loss"}
+
+        whole = get(api, "overlay", **asked)
+        part = get(api, "overlay", to=3, **asked)
+        timed = get(api, "overlay", x="relative_time", **asked)
+
+        [marks] = [t for t in whole["data"] if t["name"].startswith("findings")]
+        assert 5 in marks["x"]
+        assert [t for t in part["data"] if t["name"].startswith("findings")] == []
+        assert "outside what is drawn" in " ".join(meta(part)["caption"])
+        assert "finding" not in json.dumps(timed)  # steps have no place on seconds
+
     def test_train_and_eval_of_one_run(self, api: TestClient, lab: Lab) -> None:
         figure = get(api, "train-eval", run=training(lab, "r1"))
 
@@ -206,6 +262,37 @@ class TestOfRuns:
 
         assert figure["data"][0]["x"][:2] == [2, 4]
         assert "Every 4 steps: 8 evaluations" in meta(figure)["description"]
+
+    def test_the_coarsest_cadence_that_shows_as_much_is_ringed(
+        self, api: TestClient, lab: Lab
+    ) -> None:
+        """A straight fall over 80 looks, one every 2 steps: delta, .05 of it, is 3.95 looks.
+
+        Of every m looks the worst phase misses the last m - 1: beyond delta from m = 5 on. So
+        m = 4, every 8 steps, which no usual multiple of the run's own cadence is.
+        """
+        begin(lab, "r1")
+        rows = [
+            {"train/global_step": 2 * k, "_runtime": k, "train/loss": 1, "eval/loss": 1 - k / 100}
+            for k in range(1, 81)
+        ]
+        lab.log("r1", *map(json.dumps, rows))
+        lab.finish("r1")
+
+        figure = get(api, "cadence-price", run=lab.run("r1").id)
+
+        [ring] = [t for t in figure["data"] if t["name"] == "the coarsest that shows as much"]
+        assert ring["x"] == [8]
+        assert 8 in figure["data"][0]["x"]
+        assert "Looking every 8 steps would still have shown" in " ".join(meta(figure)["caption"])
+
+    def test_without_looks_enough_none_is_ringed_and_the_reason_is_told(
+        self, api: TestClient, lab: Lab
+    ) -> None:
+        figure = get(api, "cadence-price", run=training(lab, "r1", steps=8))
+
+        assert [t["name"] for t in figure["data"]] == ["price", "the cadence used"]
+        assert "a coarser cadence needs at least" in " ".join(meta(figure)["caption"])
 
     def test_a_run_that_logged_nothing_is_a_figure_that_says_so(
         self, api: TestClient, lab: Lab
@@ -254,7 +341,10 @@ CANNOT: list[tuple[str, dict[str, Any], str]] = [
     ("effects", {"sweep": "S", "run": "run-1"}, "leave run out"),
     ("effects", {"sweep": "S", "every": 3}, "effects does not take every"),
     ("effects", {"sweep": "S", "width": 3}, "280"),
-    ("overlay", {"sweep": "S", "keys": "a,b"}, "a figure is of one key"),
+    ("grad-norm-spread", {"sweep": "S", "keys": "a,b"}, "grad-norm-spread is of one key"),
+    ("overlay", {"sweep": "S", "keys": "a", "from": 2, "to": 1}, "it lies beyond to"),
+    ("overlay", {"sweep": "S", "keys": "a", "points": 20_001}, "20000"),
+    ("throughput", {"sweep": "S", "from": 2}, "throughput does not take from"),
     ("grad-norm-spread", {"sweep": "S", "factors": "lr,batch"}, "grouped by one"),
     ("grad-norm-spread", {"sweep": "S", "factors": "bach"}, "there are batch, lr"),
     ("train-eval", {"sweep": "S"}, "train-eval is of one run"),

@@ -11,7 +11,7 @@ import pyarrow.parquet
 import pytest
 from fastapi.testclient import TestClient
 
-from paribus_service.orchestration import history_rows, history_tables
+from paribus_service.orchestration import history_rows, history_tables, table_files
 from tests.factories import Lab
 from tests.service.api.logged_runs import logged_run, rows_of
 
@@ -83,7 +83,7 @@ class TestCsv:
     def test_long_ones_come_in_stretches_that_join(
         self, api: TestClient, lab: Lab, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(history_tables, "_ROWS_AT_ONCE", 3)
+        monkeypatch.setattr(history_tables, "ROWS_AT_ONCE", 3)
         run_id = logged_run(lab, rows_of(range(10)))
 
         assert [row[1] for row in table(api, run_id)] == ["loss", *map(str, range(10))]
@@ -196,7 +196,7 @@ class TestParquet:
                 raise ImportError(name)
             return import_module(name)
 
-        monkeypatch.setattr(history_tables, "import_module", missing)
+        monkeypatch.setattr(table_files, "import_module", missing)
 
         problem = refused(api, run_id, format="parquet")
 

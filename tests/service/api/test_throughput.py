@@ -44,7 +44,7 @@ def steps(seconds: float, *, first: int = 0, rows: int = 6) -> list[str]:
     ]
 
 
-def look(rate: float, *, step: int = 50, at: float = 1000.0, seconds: float = 100.0) -> str:
+def look(rate: float, *, step: int = 60, at: float = 1000.0, seconds: float = 100.0) -> str:
     return json.dumps({
         "_step": 99, "_runtime": at, "train/global_step": step,
         "eval/runtime": seconds, "eval/steps_per_second": rate,

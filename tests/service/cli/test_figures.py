@@ -9,6 +9,7 @@ import pytest
 from paribus_service.cli import figures
 from paribus_service.client import Client
 from tests.factories import Lab
+from tests.service.api.logged_runs import sweep_of
 from tests.service.api.studies import by_batch, study
 from tests.service.cli.conftest import Served
 
@@ -73,6 +74,17 @@ class TestJson:
         done = served("figure", "interaction", factorial, "--factors", "lr,batch", "--json", "-")
 
         assert json.loads(done.stdout)["layout"]["meta"]["figure"] == "interaction"
+
+    def test_an_overlay_takes_several_keys_and_a_part_of_x(self, served: Served, lab: Lab) -> None:
+        rows = [{"_step": k, "loss": 1 / k, "lr": 0.1} for k in range(1, 7)]
+        sweep_id, _ = sweep_of(lab, [rows])
+        asked = ("--keys", "loss,lr", "--from", "3", "--to", "6", "--thin-to", "2", "--common")
+
+        done = served("figure", "overlay", sweep_id, *asked, "--points", "9", "--json", "-")
+
+        assert done.returncode == 0, done.stderr
+        # of 1 to 6 every second stays: 2, 4 and 6
+        assert [trace["x"] for trace in json.loads(done.stdout)["data"]] == [[4, 6], [4, 6]]
 
 
 class TestPage:

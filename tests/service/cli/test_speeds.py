@@ -52,7 +52,7 @@ class TestThroughput:
         assert done.returncode == 0, done.stderr
         printed = words(done.stdout)
         assert printed.startswith("run-r4 on Tesla T4, failed")
-        assert "training 1 8 – 3 intervals" in printed
+        assert "training 1 8 – 4 intervals" in printed
         assert "looking (batches) 4.553 36.42 – 1 look" in printed
         assert "Left out: 1 first interval, 1 suspension," in printed
         assert "1 look took 0.0278 h, 10% of the run's time." in printed

@@ -84,10 +84,8 @@ class TestNotOffered:
         "more",
         [
             {"method": "bayes"},
-            {"method": "custom"},
             {"metrics": [{"name": "a"}, {"name": "b"}]},
-            {"scheduler": {"engine": "optuna"}},
-            {"controller": {"type": "local"}},
+            {"scheduler": {"engine": "wandb", "settings": {}}, "metric": {"name": "loss"}},
             {"job": "a/b:latest"},
             {"image_uri": "x"},
             {"launch": {"queue": "q"}},

@@ -11,6 +11,7 @@ from paribus_service.api.bodies.aliases import AliasesOut
 from paribus_service.api.bodies.base import Answer, Asked, Json, JsonObject
 from paribus_service.orchestration import registry
 from paribus_service.orchestration.registry import Plan
+from paribus_service.orchestration.upstream import launching
 from paribus_service.store.states import SweepState, TrialState
 from paribus_service.store.tables import Event, Sweep, Trial
 from paribus_sweeps.design.confounding import MovedTogether
@@ -33,6 +34,28 @@ class MetricOut(Answer):
     """None where the config does not say; W&B then minimizes."""
 
 
+class ThereOut(Answer):
+    """Where a sweep is that a W&B server holds, and how it goes there."""
+
+    base_url: str
+    """The server."""
+    path: str
+    """entity/project/sweep, as `wandb agent` takes it there."""
+    url: str
+    """The sweep's page there."""
+    way: Literal["own", "enqueue", "controller"]
+    """Who says what runs next: W&B's own search; or we do, run by run or by a schedule."""
+    state: str
+    """W&B's word, as last seen."""
+    agents: int
+    """Agents that asked for runs there, as last seen."""
+    looked_at: datetime | None
+    """When the server last answered."""
+    problem: str | None
+    """Why the sweep does not go on now."""
+    problem_since: datetime | None
+
+
 class SweepOut(Answer):
     """A registered sweep."""
 
@@ -49,6 +72,10 @@ class SweepOut(Answer):
     method: str
     metric: MetricOut | None
     program: str | None
+    tracking: Literal["embedded", "upstream"]
+    """Where its runs report: here, or on a W&B server."""
+    upstream: ThereOut | None
+    """Of a sweep that a W&B server holds."""
     run_cap: int | None
     expected_trials: int | None
     """Size of the design or grid, or the cap; null for a search without end."""
@@ -89,6 +116,8 @@ class SweepOut(Answer):
             method=sweep.method,
             metric=_metric(sweep.metric_name, sweep.metric_goal),
             program=sweep.program,
+            tracking="embedded" if sweep.upstream is None else "upstream",
+            upstream=_there(sweep),
             run_cap=sweep.run_cap,
             expected_trials=sweep.expected_trials,
             trial_counts={state: sweep.trial_counts.get(state, 0) for state in TrialState},
@@ -114,6 +143,11 @@ class SweepAndAliasesOut(SweepOut):
     @classmethod
     def _fields_of(cls, sweep: Sweep, base: str) -> dict[str, Any]:
         return super()._fields_of(sweep, base) | {"aliases": AliasesOut.of(sweep.aliases)}
+
+
+def _there(sweep: Sweep) -> ThereOut | None:
+    there = sweep.upstream
+    return None if there is None else ThereOut.model_validate(launching.known_of(there))
 
 
 def _metric(name: str | None, goal: str | None) -> MetricOut | None:

@@ -2,7 +2,10 @@
 
 from alembic import context
 
+from paribus_service.store import upstream_tables
 from paribus_service.store.tables import Base
+
+assert upstream_tables.UpstreamRun.metadata is Base.metadata  # so that their tables are known
 
 connection = context.config.attributes["connection"]
 context.configure(

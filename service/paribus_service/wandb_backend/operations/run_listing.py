@@ -15,6 +15,7 @@ from paribus_service.store.tables import Agent, Project, Sweep
 from paribus_service.wandb_backend.context import Context
 from paribus_service.wandb_backend.operations.words import RUN_STATES
 from paribus_service.wandb_backend.resolvers import Resolvers
+from paribus_sweeps.spec import driver_of
 
 resolvers = Resolvers()
 
@@ -37,8 +38,16 @@ def count_of_project(project: Project, context: Context, *, filters: str | None)
 
 @resolvers("Sweep", "runs")
 def runs_of_sweep(sweep: Sweep, context: Context, **asked: Any) -> dict[str, Any]:
-    """A page of the sweep's runs."""
-    return _page(context, runs_in(sweep_id=sweep.id), **asked)
+    """A page of the sweep's runs; all of them to a controller, which asks for no page.
+
+    It would suggest again what it does not see (wandb 0.31.0, apis/public/sweeps.py,
+    `_sweep_with_runs`).
+    """
+    scope = runs_in(sweep_id=sweep.id)
+    if asked.get("first") is None and driver_of(sweep.config) == "controller":
+        asked["first"] = largest = context.services.settings.max_trials
+        return _page(context, scope, largest=largest, **asked)
+    return _page(context, scope, **asked)
 
 
 @resolvers("Sweep", "priorRuns")
@@ -64,6 +73,7 @@ def _page(
     order: str | None = None,
     first: int | None = None,
     after: str | None = None,
+    largest: int = _LARGEST_PAGE,
     **_: object,
 ) -> dict[str, Any]:
     tree = parse_filter(filters)
@@ -72,7 +82,7 @@ def _page(
         [*scope, compile_filter(tree, state_words=RUN_STATES)],
         parse_order(order),
         after=after,
-        limit=min(_PAGE if first is None else max(first, 0), _LARGEST_PAGE),
+        limit=min(_PAGE if first is None else max(first, 0), largest),
         state_words=RUN_STATES,
     )
     runs = run_store.runs_by_pk(context.session, [pk for pk, _ in page.rows])

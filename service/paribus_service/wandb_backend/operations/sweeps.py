@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from paribus_service.errors import InvalidRequest, NotFound, NotOfferedHere
-from paribus_service.orchestration import registry, scheduler
+from paribus_service.orchestration import outside, registry, scheduler
 from paribus_service.orchestration.scheduler import Command
 from paribus_service.store import runs as run_store
 from paribus_service.store import sweeps as sweep_store
@@ -20,6 +20,7 @@ from paribus_service.wandb_backend.operations.pages import page_of
 from paribus_service.wandb_backend.operations.viewer import User
 from paribus_service.wandb_backend.operations.words import sweep_state
 from paribus_service.wandb_backend.resolvers import Resolvers
+from paribus_sweeps.spec import driver_of
 
 resolvers = Resolvers()
 
@@ -34,23 +35,33 @@ _NOTHING = (None, "", "null", "{}")
 
 @resolvers("Mutation", "upsertSweep")
 def upsert_sweep(_root: None, context: Context, *, input: dict[str, Any]) -> dict[str, Any]:
-    """Register a sweep, or with an id change one: its config, its state, its description."""
-    _refuse_client_side_schedulers(input)
+    """Register a sweep, or with an id change one: its config, its state, its description.
+
+    The client's controller writes its schedule by this too, and the config with each.
+    """
+    _refuse_launch(input)
     given = input.get("id")
     sweep = _register(context, input) if not given else _change(context, given, input)
     if input.get("prior_runs_filters"):
         sweep.prior_runs_filters = input["prior_runs_filters"]
-    return {
-        "sweep": sweep,
-        "configValidationWarnings": list(sweep.warnings) if input.get("config") else [],
-        "inserted": not given,
-    }
+    controller = input.get("controller")
+    warnings = list(sweep.warnings) if input.get("config") and not (given and controller) else []
+    if controller not in (None, "", "null"):
+        warnings += outside.take_controller(
+            context.session,
+            sweep,
+            controller,
+            settings=context.services.settings,
+            now=context.now,
+        )
+    return {"sweep": sweep, "configValidationWarnings": warnings, "inserted": not given}
 
 
-def _refuse_client_side_schedulers(given: Mapping[str, Any]) -> None:
-    for key in ("controller", "scheduler", "launch_scheduler"):
+def _refuse_launch(given: Mapping[str, Any]) -> None:
+    for key in ("scheduler", "launch_scheduler"):
         if given.get(key) not in _NOTHING:
-            raise NotOfferedHere(f"a sweep with `{key}`, driven from outside the service,")
+            hint = "run `wandb agent` on the hosts"
+            raise NotOfferedHere(f"`{key}`, which W&B Launch writes,", hint=hint)
 
 
 def _register(context: Context, given: Mapping[str, Any]) -> Sweep:
@@ -110,6 +121,28 @@ def _steer(context: Context, sweep: Sweep, word: str) -> None:
         return  # it runs as soon as an agent asks
     reason = f"{context.who.name} asked for it through W&B's API"
     verb(context.session, sweep, now=context.now, reason=reason)
+
+
+@resolvers("Mutation", "enqueueSweepRun")
+def enqueue_sweep_run(_root: None, context: Context, *, input: dict[str, Any]) -> dict[str, str]:
+    """Put a run into a sweep's queue; its id is W&B's, the name of a run that is there at once.
+
+    Source: wandb/wandb on GitHub, core/internal/sweeps/scheduler/api.go (`EnqueueRun`).
+    """
+    try:
+        config = json.loads(input["config"])
+    except (ValueError, RecursionError) as error:
+        raise InvalidRequest.one("/config", f"it holds no JSON: {error}") from error
+    run = outside.enqueue(
+        context.session,
+        sweep_store.get_sweep(context.session, key_of("Sweep", input["id"])),
+        config,
+        display_name=input.get("display_name") or None,
+        asked_by=context.who.name,
+        settings=context.services.settings,
+        now=context.now,
+    )
+    return {"id": run.wandb_id, "runQueueItemId": run.trial_id or ""}
 
 
 @resolvers("Mutation", "createAgent")
@@ -188,6 +221,18 @@ def heartbeat_at(sweep: Sweep, context: Context) -> Any:
     return sweep_store.last_heartbeat(context.session, sweep.id)
 
 
+@resolvers("Sweep", "scheduler")
+def scheduled(sweep: Sweep, context: Context) -> str | None:
+    """Which run each entry of the controller's schedule became; None where there is none."""
+    return outside.scheduled(context.session, sweep)
+
+
+@resolvers("Sweep", "controllerRunName")
+def controller_run_name(sweep: Sweep, context: Context) -> str | None:
+    """The run that `wandb sweep-scheduler` logs to; it begins it by itself, in no sweep."""
+    return f"scheduler-{sweep.id}" if driver_of(sweep.config) == "scheduler" else None
+
+
 @resolvers("Sweep", "agent")
 def agent(sweep: Sweep, context: Context, *, agent_name: str) -> Agent | None:
     """An agent of the sweep, by name or global id."""
@@ -217,7 +262,6 @@ resolvers.fields(
         "config": lambda sweep: sweep.client_config,
         "runCountExpected": lambda sweep: sweep.expected_trials,
         "earlyStopJobRunning": lambda sweep: False,
-        "controllerRunName": lambda sweep: None,
         "user": lambda sweep: User(sweep.created_by or sweep.project.entity, sweep.project.entity),
     },
 )

@@ -1,4 +1,4 @@
-"""History as columns beside its lines, and what rules find in them.
+"""History as columns, what rules find in them, and trials that clients named.
 
 Revision: 0004, after 0003
 """
@@ -22,6 +22,8 @@ def upgrade() -> None:
         op.add_column(
             "runs", sa.Column(column, sa.Integer(), nullable=False, server_default=sa.text("0"))
         )
+    op.add_column("trials", sa.Column("driver_key", sa.Text(), nullable=True))
+    op.create_index("ix_trials_sweep_id_driver_key", "trials", ["sweep_id", "driver_key"])
     op.create_table(
         "history_columns",
         sa.Column("run_pk", sa.Integer(), nullable=False),
@@ -74,5 +76,7 @@ def downgrade() -> None:
     op.drop_table("findings")
     op.drop_table("finding_marks")
     op.drop_table("history_columns")
+    op.drop_index("ix_trials_sweep_id_driver_key", "trials")
+    op.drop_column("trials", "driver_key")
     for column in reversed(_ADDED):
         op.drop_column("runs", column)

@@ -1,0 +1,238 @@
+"""What mirroring a W&B project costs, and what it costs again when little has changed.
+
+    .venv/bin/python -m benchmarks.upstream.run                       # 2,000 runs of 200 rows
+    .venv/bin/python -m benchmarks.upstream.run --runs 50 --rows 200  # seconds
+
+From the repository root. A second Paribus plays the server, in a process of its own; between them
+is the official client, in its own, as in service. Paribus here and there share the machine, so a
+real server that is farther away costs its round trips more, and this machine less.
+
+Memory is the highest resident set of the process that mirrors, less what it had before (Linux);
+`client` is the highest of the client's process. Nothing is tuned for this: pages,
+budget and pace are those of a service, but for its limit of requests a minute, which is lifted.
+"""
+
+import argparse
+import json
+import logging
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from paribus_service.clock import Clock
+from paribus_service.orchestration import recorder
+from paribus_service.orchestration.recorder import Chunk, RunUpsert, StreamReport
+from paribus_service.orchestration.upstream.conversation import Conversation
+from paribus_service.orchestration.upstream.importing import Importer, Wanted
+from paribus_service.settings import Settings
+from paribus_service.store.database import open_database
+from paribus_service.store.engine import session_scope
+from paribus_service.store.states import MirrorState
+
+HERE = Path(__file__).parent
+ENTITY, PROJECT = "paribus", "bench"
+KEYS = 6  # numbers in a row, beside the client's own three
+RUNS_A_COMMIT = 50
+READY_SECONDS = 60.0
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What one import cost."""
+
+    what: str
+    seconds: float
+    requests: int
+    requests_a_run: float
+    rows_a_second: float
+    highest_mib: float
+    """Of this process, over what it had before the first import."""
+    client_mib: float
+
+
+def fill(data_dir: Path, runs: int, rows: int) -> None:
+    """Finished runs, straight into the database that the server will have."""
+    settings, clock = Settings(data_dir=data_dir, dev=True), Clock()
+    engine = open_database(settings)
+    for start in range(0, runs, RUNS_A_COMMIT):
+        with session_scope(engine) as session:
+            for number in range(start, min(start + RUNS_A_COMMIT, runs)):
+                told, report = _run(number, rows)
+                run, _ = recorder.upsert_run(session, told, now=clock.now())
+                recorder.record(session, run, report, token=None, now=clock.now())
+    engine.dispose()
+
+
+def _run(number: int, rows: int) -> tuple[RunUpsert, StreamReport]:
+    config = {f"key{i}": {"value": number % (i + 2)} for i in range(20)}
+    told = RunUpsert(
+        entity=ENTITY,
+        project=PROJECT,
+        wandb_id=f"run{number:05}",
+        config_text=json.dumps({**config, "_wandb": {"value": {"t": {}}}}),
+        host="gpu-1",
+    )
+    lines = [_row(step, number) for step in range(rows)]
+    return told, StreamReport(
+        history=Chunk(0, lines), summary_text=lines[-1], complete=True, exit_code=0
+    )
+
+
+def _row(step: int, number: int) -> str:
+    numbers = {f"metric/{i}": number / (step + i + 1) for i in range(KEYS)}
+    return json.dumps(
+        {"_step": step, "_runtime": 0.5 * step, "_timestamp": 1.79e9 + step} | numbers
+    )
+
+
+def measure(runs: int, rows: int) -> list[Cost]:
+    """Import everything, again, and again after one run has logged more."""
+    with tempfile.TemporaryDirectory() as folder:
+        there, here = Path(folder) / "there", Path(folder) / "here"
+        fill(there, runs, rows)
+        ready = Path(folder) / "ready"
+        server = subprocess.Popen(
+            [sys.executable, str(HERE / "server.py"), str(there), str(ready)]
+        )
+        try:
+            url = _wait_for(ready, server)
+            return _measure(url, here, runs, rows)
+        finally:
+            server.terminate()
+            server.wait()
+
+
+def _wait_for(ready: Path, server: "subprocess.Popen[bytes]") -> str:
+    deadline = time.monotonic() + READY_SECONDS
+    while time.monotonic() < deadline and server.poll() is None:
+        url = ready.read_text() if ready.exists() else ""
+        try:
+            if url and httpx.get(f"{url}/readyz").is_success:
+                return url
+        except httpx.TransportError:
+            pass
+        time.sleep(0.05)
+    raise SystemExit("the server did not get ready")
+
+
+def _measure(url: str, here: Path, runs: int, rows: int) -> list[Cost]:
+    settings = Settings(
+        data_dir=here,
+        dev=True,
+        wandb_base_url=url,
+        wandb_api_key="local-" + "0" * 40,
+        wandb_requests_per_minute=10_000_000,
+    )
+    engine, clock = open_database(settings), Clock()
+    upstream = Conversation.from_settings(settings)
+    importer = Importer(engine, upstream, clock)
+    upstream.server()  # the client has started
+    Path("/proc/self/clear_refs").write_text("5")  # the highest so far was of filling
+    before, found = _highest_mib(), []
+    try:
+        found.append(_one("first", importer, url, runs, runs * rows, before))
+        found.append(_one("again, nothing new", importer, url, runs, 0, before))
+        more = StreamReport(history=Chunk(rows, [_row(rows, 0)]))
+        _log_there(url, more)
+        found.append(_one("again, one new row", importer, url, runs, 1, before))
+    finally:
+        upstream.close()
+        engine.dispose()
+    return found
+
+
+def _one(what: str, importer: Importer, url: str, runs: int, rows: int, before: float) -> Cost:
+    asked, began = _requests(url), time.perf_counter()
+    found = importer.open(Wanted(ENTITY, PROJECT))
+    while found.state != MirrorState.IDLE:
+        found = importer.go_on(found.id, seconds=5)
+        if found.problem:
+            raise SystemExit(found.problem)
+    seconds, requests = time.perf_counter() - began, _requests(url) - asked
+    assert (found.counts.runs, found.counts.pending) == (runs, 0), found
+    return Cost(
+        what=what,
+        seconds=seconds,
+        requests=requests,
+        requests_a_run=requests / runs,
+        rows_a_second=rows / seconds,
+        highest_mib=_highest_mib() - before,
+        client_mib=_client_mib(),
+    )
+
+
+def _log_there(url: str, report: StreamReport) -> None:
+    assert report.history is not None
+    lines = {"offset": report.history.offset, "content": list(report.history.lines)}
+    path = f"/files/{ENTITY}/{PROJECT}/run00000/file_stream"
+    body = {"files": {"wandb-history.jsonl": lines}}
+    httpx.post(url + path, json=body, auth=("api", "local-" + "0" * 40)).raise_for_status()
+
+
+def _requests(url: str) -> int:
+    return int(httpx.get(f"{url}/bench/requests").text)
+
+
+def _highest_mib() -> float:
+    return _status(Path("/proc/self/status"))["VmHWM"] / 1024
+
+
+def _status(path: Path) -> dict[str, int]:
+    """The numbers in a process's status."""
+    fields = (line.split() for line in path.read_text().splitlines())
+    return {words[0][:-1]: int(words[1]) for words in fields if words[1:] and words[1].isdigit()}
+
+
+def _client_mib() -> float:
+    """The highest of the processes that this one has started, but the server."""
+    found = 0.0
+    for path in Path("/proc").glob("[0-9]*/status"):
+        try:
+            facts, command = _status(path), (path.parent / "cmdline").read_text()
+        except OSError:
+            continue
+        if facts["PPid"] == os.getpid() and "server.py" not in command:
+            found = max(found, facts["VmHWM"] / 1024)
+    return found
+
+
+def main() -> None:
+    """Measure, print a table, and write the figures where they are asked for."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
+    parser.add_argument("--runs", type=int, default=2_000)
+    parser.add_argument("--rows", type=int, default=200)
+    parser.add_argument("--json", type=Path, help="also write the figures there")
+    chosen = parser.parse_args()
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+    costs = measure(chosen.runs, chosen.rows)
+    print(f"{chosen.runs} runs of {chosen.rows} rows, {os.cpu_count()} cores")
+    print(f"{'':20}{'s':>9}{'requests':>10}{'a run':>8}{'rows/s':>10}{'MiB':>7}{'client':>8}")
+    for cost in costs:
+        print(
+            f"{cost.what:20}{cost.seconds:9.2f}{cost.requests:10}{cost.requests_a_run:8.3f}"
+            f"{cost.rows_a_second:10.0f}{cost.highest_mib:7.0f}{cost.client_mib:8.0f}"
+        )
+    if chosen.json:
+        chosen.json.write_text(json.dumps(_facts(chosen, costs), indent=2) + "\n")
+
+
+def _facts(chosen: Any, costs: list[Cost]) -> dict[str, Any]:
+    machine = {"python": platform.python_version(), "cores": os.cpu_count()}
+    return {
+        "runs": chosen.runs,
+        "rows": chosen.rows,
+        **machine,
+        "costs": [asdict(c) for c in costs],
+    }
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,116 @@
+"""Why a W&B server did not do what it was asked, told apart where the client tells too little.
+
+The newest client reports a failed request as one text ("giving up after 2 attempt(s) …"), the
+older one says "Unable to connect to server" of everything that goes wrong at its start. Where the
+reason matters, one small question is put to the server directly; its status says what it is.
+
+Standard library only: this runs beside the client, in its environment.
+"""
+
+import base64
+import json
+import re
+import urllib.error
+import urllib.request
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any, Literal
+
+from paribus_service.orchestration.upstream.documents import PROBE
+
+Kind = Literal["refused_key", "not_found", "too_old", "busy", "unreachable", "failed"]
+
+PROBE_SECONDS = 5.0
+"""A server that takes longer for one line is as good as down."""
+_NO_RIGHTS = re.compile(
+    r"permission denied|not authorized|unauthorized|forbidden|api key must|verification failed",
+    re.IGNORECASE,
+)
+_UNKNOWN_FIELD = re.compile(r"cannot query field|unknown argument|unknown type", re.IGNORECASE)
+_STATUS_IN_TEXT = re.compile(r"HTTP (\d{3})|(\d{3}) (?:Client|Server) Error")
+_MISSING = re.compile(r"\b(?:not found|could not find|does not exist|no such)\b", re.IGNORECASE)
+
+
+class Refusal(Exception):
+    """A call that failed, as it is sent back."""
+
+    def __init__(self, kind: Kind, said: str, **facts: Any) -> None:
+        super().__init__(said)
+        self.kind = kind
+        self.said = said
+        self.facts = facts
+
+    @classmethod
+    def missing(cls, what: str, key: str) -> "Refusal":
+        """Nothing of that kind has that key."""
+        return cls("not_found", f"no {what} {key!r}", what=what, key=key)
+
+
+def refusal_of(status: int, said: str) -> Refusal:
+    """What an answer of the server means; `status` 200 where GraphQL alone complained."""
+    if status in (401, 403) or _NO_RIGHTS.search(said):
+        return Refusal("refused_key", said)
+    if _UNKNOWN_FIELD.search(said):
+        return Refusal("too_old", said, feature="this request")
+    if status == 429:
+        return Refusal("busy", said)
+    if status in (404, 410) or _MISSING.search(said):
+        return Refusal("not_found", said)
+    return Refusal("unreachable" if status in (408, 425) or status >= 500 else "failed", said)
+
+
+def status_in(text: str) -> int | None:
+    """The HTTP status that a client's message quotes."""
+    found = _STATUS_IN_TEXT.search(text)
+    return int(found[1] or found[2]) if found else None
+
+
+def probe(base_url: str, key: str, said: str) -> Refusal:
+    """Why a request got no answer: asks the server one small thing, once.
+
+    Args:
+        base_url: The server's.
+        key: An API key.
+        said: The client's own words, kept where the server seems well.
+    """
+    request = urllib.request.Request(
+        base_url + "/graphql",
+        data=json.dumps({"query": PROBE, "variables": {}}).encode(),
+        headers={
+            "Content-Type": "application/json",
+            "Authorization": "Basic " + base64.b64encode(f"api:{key}".encode()).decode(),
+        },
+    )
+    try:
+        with urllib.request.urlopen(request, timeout=PROBE_SECONDS):
+            return Refusal("unreachable", said)
+    except urllib.error.HTTPError as error:
+        with error:
+            return _answered(error)
+    except (OSError, ValueError) as error:  # URLError, a timeout, a torn or odd answer
+        return Refusal("unreachable", str(getattr(error, "reason", error)))
+
+
+def _answered(error: urllib.error.HTTPError) -> Refusal:
+    refusal = refusal_of(error.code, f"it answers {error.code} {error.reason}")
+    seconds = retry_after(error.headers.get("Retry-After"))
+    if seconds is not None:
+        refusal.facts["retry_after"] = seconds
+    return refusal
+
+
+def retry_after(header: str | None) -> float | None:
+    """Seconds that a Retry-After asks for; None where there is none that can be read."""
+    if not header:
+        return None
+    try:
+        return max(float(header), 0.0)
+    except ValueError:
+        pass
+    try:
+        moment = parsedate_to_datetime(header)
+    except ValueError:
+        return None
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    return max((moment - datetime.now(UTC)).total_seconds(), 0.0)

@@ -1,0 +1,208 @@
+"""`paribus import`, against a service in this process and a small W&B in memory."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import typer
+from fastapi.testclient import TestClient
+
+from paribus_service.app import create_app
+from paribus_service.cli import folders, importing
+from paribus_service.client import Client
+from paribus_service.errors import UpstreamBusy, UpstreamUnreachable
+from tests.factories import Lab
+from tests.service.api.conftest import settings_of
+from tests.service.orchestration.upstream.fake_upstream import FakeUpstream
+
+URL = "https://wandb.test"
+ROWS = [{"loss": 1.0}, {"loss": 0.5}]
+
+
+class Desk:
+    """Somebody at the command line."""
+
+    def __init__(self, lab: Lab, there: FakeUpstream) -> None:
+        self.lab, self.there = lab, there
+        self.paused: list[float] = []
+
+    def run(self, target: str = "lab/imdb", **chosen: Any) -> int:
+        """The command; its exit code."""
+        options: dict[str, Any] = {
+            "filters": None,
+            "entity": None,
+            "project": None,
+            "again": False,
+            "patience_minutes": 60.0,
+            "as_json": False,
+        }
+        try:
+            importing.run(target, **{**options, **chosen}, pause=self.pause)
+        except typer.Exit as left:
+            return left.exit_code
+        return 0
+
+    def pause(self, seconds: float) -> None:
+        """Time passes, and nobody waits."""
+        self.paused.append(seconds)
+        self.lab.clock.advance(seconds)
+
+
+@pytest.fixture
+def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
+    lab, there = Lab(tmp_path), FakeUpstream()
+    app = create_app(settings_of(lab), clock=lab.clock)
+    with TestClient(app) as api:
+        app.state.services = replace(app.state.services, upstream=there)
+
+        def answer(request: httpx.Request) -> httpx.Response:
+            said = {"content-type": request.headers.get("content-type", "application/json")}
+            found = api.request(
+                request.method, str(request.url), content=request.read(), headers=said
+            )
+            return httpx.Response(found.status_code, content=found.content)
+
+        @contextmanager
+        def service() -> Iterator[Client]:
+            with Client("http://testserver", transport=httpx.MockTransport(answer)) as client:
+                yield client
+
+        monkeypatch.setattr(importing, "service", service)
+        yield Desk(lab, there)
+
+
+class TestAProject:
+    def test_what_came_is_told_with_what_to_ask_next(
+        self, desk: Desk, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        for i in range(3):
+            desk.there.add_run(f"r{i}", rows=ROWS)
+
+        code = desk.run()
+
+        told = capsys.readouterr()
+        assert (code, told.out.splitlines()) == (
+            0,
+            [
+                "lab/imdb of https://wandb.test is here as lab/imdb: 3 runs",
+                "What can they tell?  paribus confounding lab/imdb",
+            ],
+        )
+        assert told.err == "import of lab/imdb: 3 of 3 histories read\n"
+
+    def test_progress_goes_by_turns(
+        self,
+        desk: Desk,
+        capsys: pytest.CaptureFixture[str],
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        monkeypatch.setattr(importing, "SECONDS_A_TURN", 0.0)
+        for i in range(2):
+            desk.there.add_run(f"r{i}", rows=ROWS)
+
+        desk.run()
+
+        assert capsys.readouterr().err.splitlines() == [
+            "import of lab/imdb: 0 of 2 histories read",
+            "import of lab/imdb: 1 of 2 histories read",
+            "import of lab/imdb: 2 of 2 histories read",
+        ]
+
+    def test_runs_that_are_here_already_are_named(
+        self, desk: Desk, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        desk.lab.start("r1")
+        desk.there.add_run("r1")
+
+        code = desk.run()
+
+        assert code == 1
+        assert "0 runs, 1 left out or not whole\n  - r1: run lab/imdb/r1 is here already" in (
+            capsys.readouterr().out
+        )
+
+    def test_a_rate_limit_is_waited_out(self, desk: Desk) -> None:
+        desk.there.add_run("r1", rows=ROWS)
+        desk.there.fail(UpstreamBusy(URL, "read", 45.0), on="history")
+
+        code = desk.run()
+
+        # 30 s and 15 s: it looks in between
+        assert (code, desk.paused) == (0, [30.0, 15.0])
+        assert desk.lab.run("r1").history_lines == 2
+
+    def test_a_server_that_is_down_for_an_hour_costs_nothing_but_the_hour(
+        self, desk: Desk
+    ) -> None:
+        desk.there.add_run("r1", rows=ROWS)
+        began = desk.lab.clock.now()
+        hour = 3600.0
+
+        def down(name: str) -> None:
+            passed = (desk.lab.clock.now() - began).total_seconds()
+            if name == "history" and passed < hour:
+                raise UpstreamUnreachable(URL, "read a history", "connection refused")
+
+        desk.there.before_each = down
+
+        code = desk.run(patience_minutes=120.0)
+
+        # 2 + 4 + … + 256 s, then every 300 s: 8 tries and 11 more
+        assert (code, desk.there.count("history")) == (0, 20)
+        assert desk.lab.run("r1").history_lines == 2
+
+    def test_patience_ends(self, desk: Desk, capsys: pytest.CaptureFixture[str]) -> None:
+        desk.there.add_run("r1", rows=ROWS)
+        desk.there.fail(UpstreamUnreachable(URL, "read", "down"), on="history", times=100)
+
+        code = desk.run(patience_minutes=1.0)
+
+        assert code == 3
+        assert "what is here stays, and the same command goes on" in capsys.readouterr().err
+        assert desk.lab.run("r1").history_lines == 0
+
+    def test_json_is_the_answer_as_it_came(
+        self, desk: Desk, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        desk.there.add_run("r1")
+
+        desk.run(as_json=True, project="old")
+
+        assert json.loads(capsys.readouterr().out)["into_project"] == "old"
+
+    def test_a_filter_is_for_servers(
+        self, desk: Desk, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        assert desk.run(str(tmp_path), filters="{}") == 2
+        assert "--filter chooses runs of a server" in capsys.readouterr().err
+
+
+class TestFolders:
+    @pytest.mark.parametrize("inside", ["", "wandb", "wandb/offline-run-20260101_000000-ab"])
+    def test_runs_are_found_from_each_of_the_folders(self, tmp_path: Path, inside: str) -> None:
+        home = tmp_path / "wandb" / "offline-run-20260101_000000-ab"
+        home.mkdir(parents=True)
+        (home / "run-ab.wandb").touch()
+        (tmp_path / "wandb" / "run-20260101_000000-cd").mkdir()  # without a file: no run
+
+        found = folders.run_folders(tmp_path / inside)
+
+        assert [(folder.path, folder.run_id) for folder in found] == [(home, "ab")]
+
+    def test_a_run_that_was_logged_online_is_sent_only_by_its_own_name(
+        self, tmp_path: Path
+    ) -> None:
+        home = tmp_path / "run-20260101_000000-ab"
+        home.mkdir()
+        (home / "run-ab.wandb").touch()
+
+        assert folders.run_folders(tmp_path) == []
+        assert [folder.run_id for folder in folders.run_folders(home)] == ["ab"]
+
+    def test_an_empty_folder_holds_none(self, tmp_path: Path) -> None:
+        assert folders.run_folders(tmp_path) == []
