@@ -24,7 +24,16 @@ import numpy as np
 from paribus_sweeps.analysis.curve_features import WINDOW_AFTER_MINIMUM, feature_of
 from paribus_sweeps.analysis.curves import Curve, FloatArray
 from paribus_sweeps.analysis.findings.rule import Seen
-from paribus_sweeps.analysis.findings.trends import LEAST_POINTS, Trend, means_between, trend
+from paribus_sweeps.analysis.findings.trends import (
+    LEAST_POINTS,
+    Movement,
+    Trend,
+    means_between,
+    movement,
+    trend,
+)
+
+ROUNDING = 1e-12  # of the values: two gaps that differ by less are one
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,14 +147,25 @@ class AfterBest:
         lowest, last = float(values[self.best]), float(values[-1])
         return {
             "gl_percent": None if is_turned or lowest <= 0 else 100 * (last / lowest - 1),
-            "gap_at_best": None if is_turned else self._gap(self.best),
-            "gap_at_end": None if is_turned else self._gap(-1),
+            "gap_at_best": self.gap(self.best),
+            "gap_at_end": self.gap(-1),
         }
 
-    def _gap(self, at: int) -> float | None:
-        """Return evaluation minus training, None where none was logged in that interval."""
+    def gap(self, at: int) -> float | None:
+        """Return evaluation minus training, both losses; None where none was logged by then."""
+        if self.pair.is_turned:
+            return None
         gap = float(self.pair.curve.values[at]) - float(self.pair.train[at])
         return gap if math.isfinite(gap) else None
+
+    @property
+    def gap_grew(self) -> bool | None:
+        """Whether it is larger at the end than at the best; None where one is not known."""
+        best, end = self.gap(self.best), self.gap(-1)
+        if best is None or end is None:
+            return None
+        scale = float(np.abs(self.pair.curve.values[[self.best, -1]]).max())
+        return end - best > ROUNDING * scale
 
 
 def after_best(pair: Pair) -> AfterBest | str:
@@ -153,10 +173,9 @@ def after_best(pair: Pair) -> AfterBest | str:
     rise, noise = (feature_of(pair.curve, name) for name in ("rise_after_minimum", "noise_sd"))
     if rise.value is None or noise.value is None:
         return f"{pair.eval_key}: {rise.note or noise.note}"
-    n, best = len(pair.curve), int(np.argmin(pair.curve.values))
-    behind = n - 1 - best
+    best = int(np.argmin(pair.curve.values))
+    behind, first = len(pair.curve) - 1 - best, _first(pair.curve, best)
     is_behind = behind >= WINDOW_AFTER_MINIMUM
-    first = best + 1 if is_behind else n - max(LEAST_POINTS, math.ceil(n / 2))
     window = pair.curve.at(slice(first, None))
     return AfterBest(
         pair=pair,
@@ -168,6 +187,33 @@ def after_best(pair: Pair) -> AfterBest | str:
         rise=rise.value,
         noise=noise.value,
     )
+
+
+def _first(curve: Curve, best: int) -> int:
+    """Return where the evaluations that are tested begin."""
+    n = len(curve)
+    if n - 1 - best >= WINDOW_AFTER_MINIMUM:
+        return best + 1
+    return n - max(LEAST_POINTS, math.ceil(n / 2))
+
+
+def trend_behind(pair: Pair, x: float, *, of_train: bool) -> Movement | None:
+    """Return what `after_best` tests, from x on alone, in the direction in which it moves.
+
+    Args:
+        pair: Of six evaluations or more.
+        x: From where on.
+        of_train: Whether training is tested, and not the evaluation.
+
+    Returns:
+        None with fewer than four points.
+    """
+    curve = replace(pair.curve, values=pair.train) if of_train else pair.curve
+    first = _first(pair.curve, int(np.argmin(pair.curve.values)))
+    kept = np.isfinite(curve.values) & (curve.x >= x)
+    kept[:first] = False
+    window = curve.at(kept)
+    return movement(window) if len(window) >= LEAST_POINTS else None
 
 
 def _train_trend(window: Curve, means: FloatArray) -> Trend | None:

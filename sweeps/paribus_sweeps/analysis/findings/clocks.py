@@ -15,6 +15,7 @@ sent in batches: `throughput`). The seconds are rules of thumb of ours.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -68,7 +69,7 @@ def _back(seen: Seen, held: tuple[str, ...]) -> Finding | None:
         places = np.flatnonzero(moves < -least)
         if len(places):
             most = float(-moves[places].min())
-            said = f"{key} goes back {counted(len(places), 'time')}, by up to {number(most)} s"
+            said = f"{key} goes back {counted(len(places), 'time')}, {_by_up_to(most)}"
             return _found(seen, "back", said, rows[places + 1], jumps=len(places), seconds=most)
     return None
 
@@ -87,8 +88,7 @@ def _apart(seen: Seen, held: tuple[str, ...]) -> Finding | None:
         return None
     most = float(moves[places].max())
     said = (
-        f"{TIMESTAMP} and {RUNTIME} move apart {counted(len(places), 'time')}, by up to "
-        f"{number(most)} s"
+        f"{TIMESTAMP} and {RUNTIME} move apart {counted(len(places), 'time')}, {_by_up_to(most)}"
     )
     return _found(seen, "apart", said, rows[places + 1], jumps=len(places), seconds=most)
 
@@ -118,11 +118,17 @@ def _forward(seen: Seen, held: tuple[str, ...]) -> Finding | None:
         return None
     most = float(seconds[places].max())
     said = (
-        f"{held[0]} jumps ahead {counted(len(places), 'time')}, by up to {number(most)} s between "
-        "two steps, far above what steps of this run usually take"
+        f"{held[0]} jumps ahead {counted(len(places), 'time')}, {_by_up_to(most)} between two "
+        "steps, far above what steps of this run usually take"
     )
     where = rows[begins][places + 1]
     return _found(seen, "forward", said, where, jumps=len(places), seconds=most)
+
+
+def _by_up_to(seconds: float) -> str:
+    if math.isfinite(seconds):
+        return f"by up to {number(seconds)} s"
+    return "by more seconds than a float can hold"
 
 
 def _evaluating(seen: Seen, first_rows: IntArray) -> FloatArray:

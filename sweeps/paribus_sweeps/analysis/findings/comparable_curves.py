@@ -1,30 +1,26 @@
-"""Curves of several runs on one x, and seeds as a band.
+"""Curves of several runs on one x.
 
     on_common_x(curves, x_name="examples seen")   # every run at the points that all share
-    seed_bands(runs, "eval/loss")                 # mean, sd, lowest, highest and n at each point
 
-Real points only: a value between two points has less noise than either (METHOD 9.1, 9.2).
+Real points only: a value between two points has less noise than either (METHOD 9.1, 9.2). Bands
+over runs are `series.bands`.
 
-Source: METHOD 9.1 (common range, no extrapolation), 4 (the replicate is the seed).
+Source: METHOD 9.1 (common range, no extrapolation).
 """
 
 from __future__ import annotations
 
 import math
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from paribus_sweeps.analysis.comparable import EXAMPLES_SEEN, STEPS
-from paribus_sweeps.analysis.curves import Curve, FloatArray, common_grid
-from paribus_sweeps.analysis.findings.partners import Labels, blocks_of, setting_of
+from paribus_sweeps.analysis.comparable import STEPS
+from paribus_sweeps.analysis.curves import Curve, common_grid
 from paribus_sweeps.analysis.findings.rule import STEPS as OPTIMIZER_STEPS
 from paribus_sweeps.analysis.findings.rule import Seen
-
-_MOST_POINTS = 1_000  # of a band; a chart shows no more
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,92 +80,6 @@ def on_common_x(curves: Mapping[str, Curve], *, x_name: str = STEPS) -> OnCommon
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Band:
-    """One setting's curves over seeds, at the points that they share."""
-
-    setting: Labels
-    """Factor and level."""
-    blocks: Labels
-    runs: tuple[str, ...]
-    x_name: str
-    n: int
-    """Runs; every point has as many."""
-    x: tuple[float, ...]
-    mean: tuple[float, ...]
-    sd: tuple[float, ...] | None
-    """Over runs, n - 1 in the divisor; None of one run."""
-    lowest: tuple[float, ...]
-    highest: tuple[float, ...]
-    every: int
-    """1, or of how many common points each one is shown."""
-    thinned_from: Mapping[str, int]
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return it as plain JSON."""
-        columns = {
-            name: None if (found := getattr(self, name)) is None else [_finite(v) for v in found]
-            for name in ("mean", "sd", "lowest", "highest")
-        }
-        labels = {"setting": dict(self.setting), "blocks": dict(self.blocks)}
-        return {**asdict(self), **labels, **columns}
-
-
-def seed_bands(runs: Iterable[Seen], key: str) -> tuple[Band, ...]:
-    """Return a band for each setting (and block) whose runs logged a key.
-
-    x is examples seen where it is known of every run, else steps; runs over optimizer steps and
-    runs over W&B's share no band. A run that repeats a seed counts as one more run.
-
-    Args:
-        runs: Of one or more settings.
-        key: What is shown.
-    """
-    having = [seen for seen in runs if key in seen.history]
-    over_examples = knows_examples((seen, key) for seen in having)
-    groups: defaultdict[tuple[Labels, Labels, str], list[Seen]] = defaultdict(list)
-    for seen in having:
-        groups[setting_of(seen.facts), blocks_of(seen.facts), seen.x_name(key)].append(seen)
-    return tuple(
-        band
-        for (setting, blocks, _), held in groups.items()
-        if (band := _band(setting, blocks, held, key, over_examples)) is not None
-    )
-
-
-def _band(
-    setting: Labels, blocks: Labels, runs: Sequence[Seen], key: str, over_examples: bool
-) -> Band | None:
-    curves = {seen.facts.run: over(seen, key, over_examples) for seen in runs}
-    x_name = EXAMPLES_SEEN if over_examples else runs[0].x_name(key)
-    shared = on_common_x(curves, x_name=x_name)
-    if not shared.x:
-        return None
-    every = math.ceil(len(shared.x) / _MOST_POINTS)
-    chosen = slice(every - 1, None, every)
-    values = np.array(list(shared.values.values()))[:, chosen]
-    with np.errstate(over="ignore", invalid="ignore"):
-        mean, spread = values.mean(axis=0), _sd(values)
-    return Band(
-        setting=setting,
-        blocks=blocks,
-        runs=tuple(shared.values),
-        x_name=x_name,
-        n=len(values),
-        x=shared.x[chosen],
-        mean=tuple(mean.tolist()),
-        sd=None if spread is None else tuple(spread.tolist()),
-        lowest=tuple(values.min(axis=0).tolist()),
-        highest=tuple(values.max(axis=0).tolist()),
-        every=every,
-        thinned_from=shared.thinned_from,
-    )
-
-
-def _sd(values: FloatArray) -> FloatArray | None:
-    return np.asarray(values.std(axis=0, ddof=1)) if len(values) > 1 else None
-
-
 def knows_examples(curves: Iterable[tuple[Seen, str]]) -> bool:
     """Whether it is known of every run's key at how many examples seen its values stand.
 
@@ -191,7 +101,3 @@ def over(seen: Seen, key: str, over_examples: bool) -> Curve:
     with np.errstate(over="ignore"):
         stretched = curve.stretched(seen.facts.examples_per_step or 1.0)
     return stretched.at(np.isfinite(stretched.x))
-
-
-def _finite(value: float) -> float | None:
-    return value if math.isfinite(value) else None

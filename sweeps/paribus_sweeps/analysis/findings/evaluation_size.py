@@ -14,8 +14,8 @@ Two bounds stand beside d, since two looks share their examples and most of the 
   only with the answer to each example (`needs_each_answer`).
 
 How many examples there were is read from the config, or from evaluation's own speed and time:
-`eval/samples_per_second` times `eval/runtime` is their number (transformers, trainer_utils.py,
-`speed_metrics`).
+`eval/samples_per_second` times `eval/runtime` of the same row is their number (transformers,
+trainer_utils.py, `speed_metrics`).
 
 Source: METHOD 8; McNemar, Psychometrika 1947; Edwards, Psychometrika 1948 (exact p: binomial of
 the changed examples alone); transformers 5.23.0.
@@ -70,14 +70,12 @@ def examples_of(seen: Seen, key: str) -> tuple[int, str] | None:
         if told is not None and told >= 1 and told == int(told):
             return int(told), name
     prefix = key.removesuffix("accuracy")
-    speed, time = (seen.history[f"{prefix}{name}"] for name in ("samples_per_second", "runtime"))
-    if len(speed) and len(time) and len(speed) == len(time):
-        with np.errstate(over="ignore", invalid="ignore"):
-            counts = speed.values * time.values
-        counts = counts[np.isfinite(counts)]
-        if len(counts) and np.median(counts) >= 1:
-            source = f"{prefix}samples_per_second x {prefix}runtime"
-            return round(float(np.median(counts))), source
+    speed, time = f"{prefix}samples_per_second", f"{prefix}runtime"
+    with np.errstate(over="ignore", invalid="ignore"):
+        counts = seen.history[speed].values * seen.history.along(speed, time)
+    counts = counts[np.isfinite(counts)]
+    if len(counts) and np.median(counts) >= 1:
+        return round(float(np.median(counts))), f"{speed} x {time}"
     return None
 
 
@@ -170,7 +168,7 @@ def _needed(difference: float, accuracy: float) -> float:
 RULES: tuple[Rule, ...] = (
     Rule(
         "evaluation_set_too_small",
-        1,
+        2,
         "8",
         "The evaluation set cannot show the difference in accuracy that is looked at.",
         each_time(_look),

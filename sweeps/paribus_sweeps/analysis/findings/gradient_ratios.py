@@ -7,6 +7,10 @@ norm changes as a model fits:
     steps      the same over optimizer steps: as many steps of either run
     loss       stretches in which both had the same train loss, as many points of each
 
+The spread of gradient norms that were logged at unequal cadences is compared over examples seen
+alone (METHOD 9.1): at equal train loss the run with more of them for each example is thinned to
+the other's cadence in examples first; where examples are not known, nothing is compared.
+
 Source: METHOD 9.1, 9.4; TRAINING 4 (why whole-run ratios mislead).
 """
 
@@ -17,6 +21,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import special
 
 from paribus_sweeps.analysis.comparable import FEW_POINTS
@@ -29,6 +34,7 @@ BASES = ("examples", "steps", "loss")
 MEASURES = ("sd_log", "variance", "maximum", "median")
 _BLOCKS = 20  # stretches of a run whose mean train losses are compared: one is 5 % of a run
 _LARGEST_LOG = 709.0  # math.exp overflows beyond
+_ROUNDING = 1e-9  # of a stretch: a point at its end is in it
 _EQUAL = 1e-12  # METHOD 13: logarithms that differ by less are one value
 
 
@@ -166,7 +172,10 @@ def _by_loss(low: Gradients, high: Gradients) -> Ratios | str:
     """Compare stretches of either run in which the mean train loss was what both reached."""
     if low.loss is None or high.loss is None:
         return "no train loss was logged by both"
-    stretches = [_blocks(low.norms, low.loss), _blocks(high.norms, high.loss)]
+    norms = _at_one_cadence(low, high)
+    if isinstance(norms, str):
+        return norms
+    stretches = [_blocks(g, loss) for g, loss in zip(norms, (low.loss, high.loss), strict=True)]
     if not all(stretches):
         return "no stretch has both a gradient norm and a train loss"
     means = [[mean for mean, _ in blocks] for blocks in stretches]
@@ -179,6 +188,27 @@ def _by_loss(low: Gradients, high: Gradients) -> Ratios | str:
     if points < FEW_POINTS:
         return f"they share {counted(points, 'point')} at equal train loss: too little to tell"
     return ratios_of(*(_evenly(g, points) for g in chosen))
+
+
+def _at_one_cadence(low: Gradients, high: Gradients) -> tuple[Curve, Curve] | str:
+    """Return the norms of both, thinned to as many for each example where cadences differ."""
+    if cadence_of(low.norms) == cadence_of(high.norms):
+        return low.norms, high.norms
+    if low.per_step is None or high.per_step is None:
+        return "the runs logged at unequal cadences, and examples are not known (METHOD 9.1)"
+    seen = [low.norms.stretched(low.per_step), high.norms.stretched(high.per_step)]
+    cadences = [cadence_of(curve) for curve in seen]
+    if None in cadences or not all(np.isfinite(curve.x).all() for curve in seen):
+        return "x reaches beyond the largest float"
+    widest = max(cadence for cadence in cadences if cadence is not None)
+    one, other = (_last_of_each(curve.x, widest) for curve in seen)
+    return low.norms.at(one), high.norms.at(other)
+
+
+def _last_of_each(x: FloatArray, width: float) -> NDArray[np.bool_]:
+    """Return which points are the last of each stretch of x that is so wide."""
+    stretch = np.ceil(x / width - _ROUNDING)
+    return np.append(stretch[1:] != stretch[:-1], True)
 
 
 def _blocks(g: Curve, loss: Curve) -> list[tuple[float, FloatArray]]:
@@ -219,6 +249,11 @@ class Overall:
     def is_clear(self) -> bool:
         """Whether the interval leaves out 1."""
         return self.low is not None and self.high is not None and not self.low <= 1 <= self.high
+
+    def holds(self, factor: float) -> bool:
+        """Whether the interval holds a ratio of so much, or its inverse."""
+        low, high = self.low or 0.0, math.inf if self.high is None else self.high
+        return any(low <= ratio <= high for ratio in (factor, 1 / factor))
 
 
 def overall(ratios: Sequence[float]) -> Overall | None:

@@ -2,7 +2,8 @@
 
 Runs are the units: points of one curve are not independent, so a pair of runs is one value,
 and an interval needs two pairs or more. Whether the interval leaves out 1 is said of the sd
-of ln g, the spread whatever the level is; `gradient_ratios` says at which points.
+of ln g, the spread whatever the level is; `gradient_ratios` says at which points. An interval
+that holds 1 and a factor of 2 as well, up or down, cannot tell: two pairs seldom do better.
 
 Source: METHOD 9.1, 9.4; TRAINING 4 (why whole-run ratios mislead).
 """
@@ -28,18 +29,19 @@ from paribus_sweeps.analysis.findings.gradient_ratios import (
     overall,
 )
 from paribus_sweeps.analysis.findings.partners import (
-    Context,
     blocks_of,
     cadence_factors,
     contexts_of,
     factors_of,
     level_of,
     level_pairs,
+    looking_of,
+    replicate_of,
     setting_of,
 )
 from paribus_sweeps.analysis.findings.rule import ComparisonRule, Seen
 from paribus_sweeps.analysis.findings.spikes import median_of
-from paribus_sweeps.analysis.findings.thresholds import Threshold
+from paribus_sweeps.analysis.findings.thresholds import Threshold, Thresholds
 from paribus_sweeps.analysis.words import counted, number
 
 NAME = "gradient_spread"
@@ -50,9 +52,16 @@ UNEQUAL_STEPS = Threshold(
     "warns that one is further trained. Heuristic.",
     low=1.0,
 )
+FACTOR = Threshold(
+    f"{NAME}.factor",
+    2.0,
+    "Ours, a rule of thumb: an interval that holds 1 and this ratio as well, or its inverse, is "
+    "too wide to say that a factor does nothing.",
+    low=1.0,
+)
 _MOST_PAIRS = 100  # of two levels, the first by id: a pair of long runs takes 30 ms
 _MOST_REASONS = 3
-_ALSO_CADENCE = "The runs also differ in how often they looked or logged."
+_ALSO_CADENCE = "The runs also differ in how often they looked or logged"
 _LEAST_SEEDS = 3  # METHOD 9.4: of a cell whose spread over seeds is tested
 _LEAST_SPREAD, _MOST_SPREAD = 1e-150, 1e150  # whose squares are still floats above 0
 
@@ -72,32 +81,41 @@ def _of_factor(
     factor: str, norms: Mapping[str, Gradients], cadences: Collection[str]
 ) -> Iterator[Finding]:
     having = [one.seen for one in norms.values()]
-    matched = contexts_of(factor, having)
-    loosely = contexts_of(factor, having, any_cadence=cadences)
-    medians = _medians(factor, norms)
+    contexts = contexts_of(factor, having, any_cadence=cadences)
+    medians = _medians(factor, norms, cadences)
     for low, high in level_pairs(having, factor):
-        pairs = _pairs(low, high, matched)
-        also_cadence = not pairs
-        found = _of_levels(factor, low, high, pairs or _pairs(low, high, loosely), norms)
-        if also_cadence and found.runs:
-            found = found.with_(sentence=f"{found.sentence} {_ALSO_CADENCE}")
+        pairs = [(held[low], held[high]) for held in contexts if low in held and high in held]
+        found = _of_levels(factor, low, high, pairs, norms)
+        unlike = [one for one, other in pairs if _looks_unlike(one, other, cadences)]
+        if unlike and found.runs:
+            many = "" if len(unlike) == len(pairs) else f" in {counted(len(unlike), 'pair')}"
+            found = found.with_(sentence=f"{found.sentence} {_ALSO_CADENCE}{many}.")
         test = _over_seeds(low, high, medians)
         yield found if test is None else found.with_(numbers={**found.numbers, "over_seeds": test})
 
 
-def _pairs(low: str, high: str, contexts: Iterable[Context]) -> list[tuple[Seen, Seen]]:
-    return [(held[low], held[high]) for held in contexts if low in held and high in held]
+def _looks_unlike(one: Seen, other: Seen, cadences: Collection[str]) -> bool:
+    return looking_of(one.facts, cadences) != looking_of(other.facts, cadences)
 
 
-def _medians(factor: str, norms: Mapping[str, Gradients]) -> list[Mapping[str, list[float]]]:
-    """Return, of each setting of everything else, level → the median norm of each run."""
-    both: defaultdict[Any, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
+def _medians(
+    factor: str, norms: Mapping[str, Gradients], cadences: Collection[str]
+) -> list[Mapping[str, list[float]]]:
+    """Return, of each setting of everything else, level → the median norm of each training."""
+    both: defaultdict[Any, dict[Any, float]] = defaultdict(dict)
     for one in norms.values():
+        facts = one.seen.facts
         if len(one.norms):
-            where = setting_of(one.seen.facts, {factor}), blocks_of(one.seen.facts)
-            median = median_of(one.norms.values)
-            both[where][level_of(one.seen, factor)].append(median)
-    return list(both.values())
+            where = setting_of(facts, {factor, *cadences}), blocks_of(facts)
+            which = level_of(one.seen, factor), replicate_of(facts) or facts.run
+            both[where].setdefault(which, median_of(one.norms.values))
+    found: list[Mapping[str, list[float]]] = []
+    for held in both.values():
+        levels: defaultdict[str, list[float]] = defaultdict(list)
+        for (level, _), median in held.items():
+            levels[level].append(median)
+        found.append(levels)
+    return found
 
 
 def _over_seeds(
@@ -136,12 +154,14 @@ def _of_levels(
     if not found:
         why = "; ".join(sorted({one for one in done if isinstance(one, str)})[:_MOST_REASONS])
         return Finding.unknown(NAME, f"`{factor}`, {low} against {high}: {why}.", factor=factor)
-    limit = pairs[0][0].thresholds[UNEQUAL_STEPS.name]
+    limits = pairs[0][0].thresholds
     keys = (norms[found[0].runs[0]].key,)
-    return _told(factor, low, high, found, limit).with_(keys=keys)
+    return _told(factor, low, high, found, limits).with_(keys=keys)
 
 
-def _told(factor: str, low: str, high: str, found: Sequence[Compared], limit: float) -> Finding:
+def _told(
+    factor: str, low: str, high: str, found: Sequence[Compared], limits: Thresholds
+) -> Finding:
     totals = {
         (basis, what): overall([v for one in found if (v := one.value(basis, what)) is not None])
         for basis in BASES
@@ -159,15 +179,24 @@ def _told(factor: str, low: str, high: str, found: Sequence[Compared], limit: fl
         why = "; ".join(reasons[:_MOST_REASONS])
         return Finding.unknown(NAME, f"`{factor}`, {low} against {high}: {why}.", **told)
     sentence = _sentence(factor, low, high, basis, totals)
-    sentence += _cautions((low, high), found, totals, limit)
+    sentence += _cautions((low, high), found, totals, limits[UNEQUAL_STEPS.name])
     if headline.is_one:
         return Finding.absent(NAME, f"{sentence} Both levels spread equally.", **told)
     if headline.low is None:
         return Finding.unknown(NAME, f"{sentence} {_NO_INTERVAL[headline.n > 1]}", **told).with_(
             next_step="Run both levels with another seed: two pairs that vary give an interval."
         )
-    make = Finding.found if headline.is_clear else Finding.absent
-    return make(NAME, sentence, **told)
+    if headline.is_clear:
+        return Finding.found(NAME, sentence, **told)
+    if headline.holds(limits[FACTOR.name]):
+        return Finding.unknown(
+            NAME,
+            f"{sentence} That holds 1, and {limits[FACTOR.name]:g} times as much or as little as "
+            "well: too wide to tell.",
+            next_step="Run both levels with more seeds: the interval narrows.",
+            **told,
+        )
+    return Finding.absent(NAME, sentence, **told)
 
 
 _NO_INTERVAL = {
@@ -276,12 +305,12 @@ def _cautions(
 
 GRADIENT_SPREAD = ComparisonRule(
     name=NAME,
-    version=2,
+    version=3,
     section="9.1, 9.4",
     meaning="What a factor did to the spread of the gradient norm, over runs equal in everything "
     "else: at equal examples seen, equal steps and equal train loss.",
     compare=_compare,
-    thresholds=(UNEQUAL_STEPS,),
+    thresholds=(UNEQUAL_STEPS, FACTOR),
     roles=("grad_norm", "train_loss"),
 )
 

@@ -193,7 +193,7 @@ def _fall_over(coarse: _Looked, dense: _Looked) -> Finding:
     }
     told = {"label": "fall_over", "numbers": numbers}
     began = float(dense.curve.x[0])
-    if until <= first:
+    if until < first:
         why = f"{coarse.name} looked first at {first:,.6g}, and the earlier of both ends at "
         shared = f"{until:,.6g}: they share no stretch of {coarse.x_name}."
         return Finding.unknown(NAME, f"{why}{shared}", **told)
@@ -223,7 +223,7 @@ def _judged(
         f"{over} of the fall that {dense.name} shows since {began} "
         f"({number(fall)}; noise sd {number(noise)}) was over when {coarse.name} looked first, "
         f"at {numbers['first_look']:,.6g}. {dense.name} is {_partner_words(coarse, dense)}."
-        f"{_equal_words(coarse, dense, numbers)}"
+        f"{_alone_words(coarse, dense, numbers)}{_equal_words(coarse, dense, numbers)}"
     )
     told = {
         "label": "fall_over",
@@ -242,6 +242,15 @@ def _judged(
         next_step=f"Look at least every {dense.cadence:,.6g} {dense.x_name} while it falls.",
         **told,
     )
+
+
+def _alone_words(coarse: _Looked, dense: _Looked, numbers: Any) -> str:
+    """Say where one look is all that both have: its value is then the lowest by definition."""
+    first, until = numbers["common_range"]
+    if first < until:
+        return ""
+    ended = coarse if coarse.curve.x[-1] <= until else dense
+    return f" {ended.name} has no value behind that look: all of the fall up to it counts as over."
 
 
 def _equal_words(coarse: _Looked, dense: _Looked, numbers: Any) -> str:
@@ -365,7 +374,7 @@ def _percent(share: float | None) -> str:
 
 LOOKED_TOO_COARSELY = ComparisonRule(
     name=NAME,
-    version=2,
+    version=3,
     section="9.2",
     meaning="Whether a run was looked at too seldom to show what it did: the fall over before "
     "the first look, rises hidden, or an irregular look made by the cadence alone.",

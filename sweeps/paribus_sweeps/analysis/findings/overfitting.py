@@ -4,13 +4,19 @@
 |---|---|---|---|
 | overfitting | worsens | falls | found |
 | diverging | worsens | no fall can be shown | found |
-| gap_widening_eval_flat | no worsening can be shown | falls | found |
+| gap_widening_eval_flat | no worsening can be shown | falls | found where the gap grew |
 | flat | no worsening can be shown | no fall can be shown | not_found |
 | still_improving | its best is near the end, and it still improves | | not_found |
 
 Worsens: Kendall's one-sided test has p < .05, and the rise exceeds two noise sds. The best
 evaluation itself is in no test, since it was selected. Training is averaged between evaluations.
 With fewer than four evaluations after the best one, the last half is looked at instead.
+
+METHOD's label gap_widening_eval_flat asks for a fall of training alone, and an evaluation that
+falls as well, too unevenly for a test, gets it too. That a gap widens is said only where
+evaluation less training is larger at the end than at the best evaluation: the label is then
+`found`. Where it is not, and where the best evaluation is the last one, the label is
+`not_found`; where one of the two gaps is not known, the rule cannot tell.
 
 Of several keys that hold the training loss, that one counts which leaves the fewest intervals
 between evaluations empty. Where no evaluation loss is logged, an evaluation accuracy is turned
@@ -27,11 +33,24 @@ from dataclasses import dataclass
 
 from paribus_sweeps.analysis.findings.after_best import AfterBest, Pair, after_best, paired
 from paribus_sweeps.analysis.findings.finding import Finding
-from paribus_sweeps.analysis.findings.rule import Rule, Seen, place
+from paribus_sweeps.analysis.findings.overfitting_words import (
+    before_the_last,
+    best_place,
+    gaps,
+    no_trend,
+    p_of,
+    p_of_train,
+    train_alone,
+    train_missing,
+    upper,
+    where,
+    window,
+    worsening,
+)
+from paribus_sweeps.analysis.findings.rule import Rule, Seen
 from paribus_sweeps.analysis.findings.thresholds import Threshold, Thresholds
-from paribus_sweeps.analysis.findings.trends import LEAST_POINTS
 from paribus_sweeps.analysis.histories import History
-from paribus_sweeps.analysis.words import counted, number
+from paribus_sweeps.analysis.words import counted
 
 NAME = "overfitting"
 ALPHA = Threshold(
@@ -113,7 +132,7 @@ def _stands_behind(seen: Seen, train_key: str, eval_key: str, row: int) -> bool:
 
 def overfitting(seen: Seen) -> Finding:
     """Say what a run's evaluation and training do after the best evaluation."""
-    pair = _pair(seen)
+    pair = pair_of(seen)
     if isinstance(pair, Finding):
         return pair
     least = int(seen.thresholds[LEAST_EVALUATIONS.name])
@@ -126,7 +145,8 @@ def overfitting(seen: Seen) -> Finding:
     return found if seen.facts.is_over else found.with_(sentence=f"So far: {found.sentence}")
 
 
-def _pair(seen: Seen) -> Pair | Finding:
+def pair_of(seen: Seen) -> Pair | Finding:
+    """Return the evaluation and the training that are looked at, or why there is none."""
     key = _eval_key(seen)
     if key is None:
         return Finding.unknown(NAME, seen.missing("eval_loss"))
@@ -181,8 +201,8 @@ def _overfitting(after: AfterBest, seen: Seen) -> Finding:
     return _found(
         after,
         "overfitting",
-        f"{_worsening(after)}, while {after.pair.train_key} falls on ({_p_train(after)}).",
-        f"Keep the checkpoint from {_best_place(after)}, or train less or with more "
+        f"{worsening(after)}, while {after.pair.train_key} falls on ({p_of_train(after)}).",
+        f"Keep the checkpoint from {best_place(after)}, or train less or with more "
         f"regularisation. {SCREENING} To claim that a factor causes it, ask with "
         f"rise_after_minimum({key}) as response over runs that differ in the factor.",
     )
@@ -193,8 +213,8 @@ def _diverging(after: AfterBest, seen: Seen) -> Finding:
     return _found(
         after,
         "diverging",
-        f"{_worsening(after)}, and no fall of {after.pair.train_key} can be shown "
-        f"({_p_train(after)}).",
+        f"{worsening(after)}, and no fall of {after.pair.train_key} can be shown "
+        f"({p_of_train(after)}).",
         "Try a smaller learning rate or a longer warm-up: both curves have stopped improving. "
         f"{SCREENING} To claim that a factor causes it, ask with rise_after_minimum({key}) as "
         "response over runs that differ in the factor.",
@@ -202,15 +222,39 @@ def _diverging(after: AfterBest, seen: Seen) -> Finding:
 
 
 def _gap(after: AfterBest, seen: Seen) -> Finding:
-    pair = after.pair
-    since = f"after {_best_place(after)}" if after.is_behind else _window(after)
-    return _found(
+    label, grew = "gap_widening_eval_flat", after.gap_grew
+    if after.behind == 0:
+        return _absent(
+            after,
+            label,
+            f"{train_alone(after)}: the best evaluation is the last one, so that no gap can have "
+            "widened since.",
+            "The last checkpoint is the best one by this curve; whether more training would help "
+            f"is not shown. {SCREENING}",
+        )
+    if grew is None:
+        return _gap_unknown(after)
+    said = _found if grew else _absent
+    verdict = "widens, which is less than overfitting" if grew else "does not widen"
+    return said(
         after,
-        "gap_widening_eval_flat",
-        f"{pair.train_key} falls {since} ({_p_train(after)}), while {_no_trend(after)}: the gap "
-        "widens, which is less than overfitting.",
+        label,
+        f"{train_alone(after)}: the gap {verdict} ({gaps(after)}).",
         "More training is not shown to help or to harm: compare the last checkpoint with the one "
-        f"from {_best_place(after)} on data that neither was chosen by. {SCREENING}",
+        f"from {best_place(after)} on data that neither was chosen by. {SCREENING}",
+    )
+
+
+def _gap_unknown(after: AfterBest) -> Finding:
+    pair, cannot = after.pair, f"{train_alone(after)}; whether the gap widens cannot be told: "
+    if pair.is_turned:
+        why = f"a gap is one between two losses, and {pair.eval_key} is none."
+        more = "Log the loss of the evaluation as well."
+        return _unknown(after, f"{cannot}{why}").with_(next_step=more)
+    return _unknown(
+        after,
+        f"{cannot}{pair.train_key} was not logged before the best evaluation, or before the last, "
+        "since the evaluation before it.",
     )
 
 
@@ -218,8 +262,8 @@ def _flat(after: AfterBest, seen: Seen) -> Finding:
     return _absent(
         after,
         "flat",
-        f"{_upper(_no_trend(after))}, and no fall of {after.pair.train_key} either "
-        f"({_p_train(after)}).",
+        f"{upper(no_trend(after))}, and no fall of {after.pair.train_key} either "
+        f"({p_of_train(after)}).",
         "Neither curve moves: more of the same training is not shown to change anything.",
     )
 
@@ -229,8 +273,8 @@ def _still_improving(after: AfterBest, seen: Seen) -> Finding:
     return _absent(
         after,
         "still_improving",
-        f"{after.pair.eval_key} still {verb} {_window(after)} ({_p(after)}); it is "
-        f"{_where(after)}, {counted(after.behind, 'evaluation')} before the last.",
+        f"{after.pair.eval_key} still {verb} {window(after)} ({p_of(after)}); it is "
+        f"{where(after)}, {before_the_last(after)}.",
         f"Train longer if the budget allows: the best may still come. {SCREENING}",
     )
 
@@ -238,16 +282,16 @@ def _still_improving(after: AfterBest, seen: Seen) -> Finding:
 def _worse_train_unknown(after: AfterBest, seen: Seen) -> Finding:
     return _unknown(
         after,
-        f"{_worsening(after)}; whether that is overfitting or divergence depends on the training "
-        f"loss, and {_train_missing(after, seen)}",
+        f"{worsening(after)}; whether that is overfitting or divergence depends on the training "
+        f"loss, and {train_missing(after, seen)}",
     )
 
 
 def _train_unknown(after: AfterBest, seen: Seen) -> Finding:
     return _unknown(
         after,
-        f"{_upper(_no_trend(after))}; whether the gap widens depends on the training loss, and "
-        f"{_train_missing(after, seen)}",
+        f"{upper(no_trend(after))}; whether the gap widens depends on the training loss, and "
+        f"{train_missing(after, seen)}",
     )
 
 
@@ -290,69 +334,10 @@ def _evidence(after: AfterBest) -> Finding:
     )
 
 
-def _worsening(after: AfterBest) -> str:
-    times = f"{number(after.rise / after.noise)} noise sds, " if after.noise else ""
-    worse = "falls" if after.pair.is_turned else "rises"
-    return (
-        f"{after.pair.eval_key} is {_where(after)} and {worse} by {number(after.rise)} until "
-        f"the end ({times}{_p(after)}, {counted(after.behind, 'evaluation')} after "
-        "the best)"
-    )
-
-
-def _no_trend(after: AfterBest) -> str:
-    """Return "no rise of eval/loss can be shown after step 240 (p = …)"."""
-    key = after.pair.eval_key
-    if not after.is_behind:
-        noun = "rise" if after.pair.is_turned else "fall"
-        return f"no {noun} of {key} can be shown {_window(after)} ({_p(after)})"
-    noun = "fall" if after.pair.is_turned else "rise"
-    return (
-        f"no {noun} of {key} beyond its noise can be shown after {_best_place(after)} "
-        f"({_p(after)}; by {number(after.rise)}, noise sd {number(after.noise)})"
-    )
-
-
-def _train_missing(after: AfterBest, seen: Seen) -> str:
-    if after.pair.train_key is None:
-        return seen.missing("train_loss")
-    return (
-        f"{after.pair.train_key} was logged in too few of the {after.evaluation.points} intervals "
-        f"between evaluations (at least {LEAST_POINTS} are needed)"
-    )
-
-
-def _best_place(after: AfterBest) -> str:
-    return place(float(after.pair.curve.x[after.best]), after.pair.x_name)
-
-
-def _where(after: AfterBest) -> str:
-    """Return "lowest at step 240 (0.518)"."""
-    pair = after.pair
-    how, value = "highest" if pair.is_turned else "lowest", pair.curve.values[after.best]
-    return f"{how} at {_best_place(after)} ({number(pair.shown(float(value)))})"
-
-
-def _window(after: AfterBest) -> str:
-    return f"over its last {counted(after.evaluation.points, 'evaluation')}"
-
-
-def _p(after: AfterBest) -> str:
-    return f"p = {number(after.evaluation.p)}"
-
-
-def _p_train(after: AfterBest) -> str:
-    return f"p = {number(after.train.p if after.train else None)}"
-
-
-def _upper(sentence: str) -> str:
-    return sentence[0].upper() + sentence[1:]
-
-
 RULES: tuple[Rule, ...] = (
     Rule(
         name=NAME,
-        version=1,
+        version=2,
         section="9.3",
         meaning="What evaluation and training do after the best evaluation: overfitting, "
         "divergence, or only a gap that widens.",
@@ -363,7 +348,7 @@ RULES: tuple[Rule, ...] = (
             "diverging": "The evaluation worsens after its best, and no fall of the training loss "
             "can be shown: the learning rate may be too high.",
             "gap_widening_eval_flat": "The training loss falls, and neither a rise nor a fall of "
-            "the evaluation can be shown.",
+            "the evaluation can be shown; found where the gap between both grew since the best.",
             "flat": "Neither a trend of the evaluation nor a fall of the training loss can be "
             "shown.",
             "still_improving": "The evaluation still improves at the end.",

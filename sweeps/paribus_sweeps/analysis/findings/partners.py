@@ -13,6 +13,7 @@ import re
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import combinations
+from typing import Any
 
 from paribus_sweeps.analysis.execution_keys import REPLICATE_KEYS, class_of
 from paribus_sweeps.analysis.findings.rule import Facts, Seen
@@ -45,8 +46,20 @@ def replicate_of(facts: Facts) -> Labels:
 
 
 def blocks_of(facts: Facts) -> Labels:
-    """Return what a run differs in from others without being asked about."""
-    return tuple(sorted(facts.blocks.items()))
+    """Return what a run differs in from others without being asked about, cadences left out.
+
+    Runs of a project carry them among their blocks, and runs that looked or logged differently
+    often are the same training.
+    """
+    return tuple(sorted((k, v) for k, v in facts.blocks.items() if class_of(k) != "cadence"))
+
+
+def looking_of(facts: Facts, cadences: Collection[str] = ()) -> Labels:
+    """Return how often a run looked and logged: blocks that say so, and these factors."""
+    of_blocks = [(k, v) for k, v in facts.blocks.items() if class_of(k) == "cadence"]
+    return tuple(
+        sorted([*of_blocks, *((k, v) for k, v in facts.setting.items() if k in cadences)])
+    )
 
 
 def factors_of(runs: Iterable[Seen]) -> list[str]:
@@ -114,21 +127,33 @@ def contexts_of(
 ) -> list[Context]:
     """Return runs that differ in one factor alone: same setting otherwise, replicate and blocks.
 
-    Any two runs of a context are a pair. Of several runs of one (setting, replicate, block)
-    the first counts.
+    Any two runs of a context are a pair. Of several runs of one (setting, replicate, block) one
+    counts: how often a run looked and logged makes it no other training. Runs that did so alike
+    are put beside one another where there are any, of those the first.
 
     Args:
         factor: The one that differs.
         runs: In the order of their ids.
-        any_cadence: Factors that may differ as well.
+        any_cadence: Factors that say how often a run looked or logged, which may differ as well.
     """
     left_out = {factor, *any_cadence}
-    contexts: defaultdict[tuple[Labels, ...], dict[str, Seen]] = defaultdict(dict)
+    contexts: defaultdict[Any, defaultdict[Labels, dict[str, Seen]]]
+    contexts = defaultdict(lambda: defaultdict(dict))
     for seen in runs:
         facts = seen.facts
         where = setting_of(facts, left_out), replicate_of(facts), blocks_of(facts)
-        contexts[where].setdefault(level_of(seen, factor), seen)
-    return [held for held in contexts.values() if len(held) > 1]
+        looking = looking_of(facts, any_cadence)
+        contexts[where][looking].setdefault(level_of(seen, factor), seen)
+    found = [_one_of_each(by_looking.values()) for by_looking in contexts.values()]
+    return [held for held in found if len(held) > 1]
+
+
+def _one_of_each(alike: Iterable[dict[str, Seen]]) -> Context:
+    """Return a run of each level, of those that looked alike where there are several."""
+    chosen: dict[str, Seen] = {}
+    for held in sorted(alike, key=len, reverse=True):
+        chosen = {**held, **chosen}
+    return chosen
 
 
 def level_pairs(runs: Sequence[Seen], factor: str) -> list[tuple[str, str]]:

@@ -1,16 +1,19 @@
 """A loss that has stopped moving.
 
-Over the last third of a curve, of at least eight points, three things hold: Kendall's two-sided
-test has p >= .05; the change that Theil and Sen's slope makes of the third is at most two noise
-sds; and the points' own sd is at most two noise sds, since a curve that wanders up and down has
-no trend and still moves. It has held since the first point behind the last one, before that
-third, that is more than three noise sds from the third's median. The noise sd is METHOD 9.2's,
-of that third. A curve of more than 120 points is first averaged over at most 120 stretches of
-equally many, from its first point on; what comes behind the last whole stretch, fewer points than
-in each of the others, waits until its own is full.
+Over the last third of a curve, of at least eight points, three things hold: Kendall's one-sided
+test in the direction in which the third moves has p >= .05; the change that Theil and Sen's slope
+makes of the third is at most two noise sds; and the points' own sd is at most two noise sds, since
+a curve that wanders up and down has no trend and still moves. The noise sd is METHOD 9.2's, of
+that third. Nothing is said of what came before it: the step that is named is the first of the
+third, and the curve may have stood still for longer. A curve of more than 120 points is first
+averaged over at most 120 stretches of equally many, from its first point on; what comes behind the
+last whole stretch, fewer points than in each of the others, waits until its own is full. Of the
+training loss, that of every step is taken where it has more points than the logged one.
 
-`flat` of the rule overfitting is another thing: it looks at what comes after the best
-evaluation, asks for a worsening only, and does not bound how far the curve moved.
+What the rule overfitting calls rising or falling is no plateau as well: its points (evaluations
+after the best one, and training averaged between them) that lie in the third, four or more, have
+no trend either at its own level. `flat` of that rule is another thing: it looks at what comes
+after the best evaluation, asks for a worsening only, and does not bound how far the curve moved.
 
 Source: ours, of METHOD's parts. No test shows that a curve stands still, so its movement is
 bounded as well; the third criterion is von Neumann's ratio of successive differences to the
@@ -28,17 +31,21 @@ import numpy as np
 
 from paribus_sweeps.analysis.curve_features import feature_of
 from paribus_sweeps.analysis.curves import Curve
+from paribus_sweeps.analysis.findings.after_best import Pair, trend_behind
 from paribus_sweeps.analysis.findings.finding import Finding
+from paribus_sweeps.analysis.findings.overfitting import ALPHA as EVALUATIONS_ALPHA
+from paribus_sweeps.analysis.findings.overfitting import LEAST_EVALUATIONS, pair_of
 from paribus_sweeps.analysis.findings.rule import Rule, Seen, place
 from paribus_sweeps.analysis.findings.thresholds import Threshold
-from paribus_sweeps.analysis.findings.trends import Trend, trend
+from paribus_sweeps.analysis.findings.trends import Movement, Trend, moving
 from paribus_sweeps.analysis.words import counted, number
 
 NAME = "plateau"
 ALPHA = Threshold(
     "plateau.alpha",
     0.05,
-    "Ours, a rule of thumb: level of Kendall's two-sided test, as METHOD 9.3 has for its own.",
+    "Ours, a rule of thumb: level of Kendall's one-sided test, as METHOD 9.3 has for its own. The "
+    "direction is that of the curve, so that a tenth of those that stand still is not told.",
     high=1.0,
 )
 NOISE_SDS = Threshold(
@@ -55,7 +62,6 @@ LEAST_WINDOW = Threshold(
     low=5,  # the noise sd needs as many
 )
 MOST_STRETCHES = 120  # forty in the last third, whose pairs take a millisecond
-STAYED_SDS = 3.0  # one point in 370 of normal noise is further out
 ROUNDING = 1e-12  # of the values: equal ones have no sd but for it
 _ROLES = ("eval_loss", "train_loss")
 _NEXT = (
@@ -79,11 +85,19 @@ class _Still:
     """Slope times the length of the third."""
     noise_sd: float
     sd: float
-    is_still: bool
+    is_level: bool
+    """Whether the third itself shows no movement."""
     since: float
     until: float
     range: float
     """Of the whole curve: largest minus smallest value."""
+    behind: Movement | None = None
+    """What the rule overfitting tests of it, within the third and where that is a trend."""
+
+    @property
+    def is_still(self) -> bool:
+        """Whether no test shows a movement."""
+        return self.is_level and self.behind is None
 
     def as_dict(self) -> dict[str, Any]:
         return {
@@ -97,19 +111,27 @@ class _Still:
             "change": self.change,
             "noise_sd": self.noise_sd,
             "sd": self.sd,
-            "since": self.since if self.is_still else None,
+            "since": self.since,
+            "p_of_evaluations": self.behind.p if self.behind else None,
             "share_of_range": abs(self.change) / self.range if self.range else None,
         }
 
     def __str__(self) -> str:
-        moved = (
-            f"by {number(self.change)} over its last {counted(self.tested.points, 'point')}, sd "
-            f"{number(self.sd)} (noise sd {number(self.noise_sd)}, p = {number(self.tested.p)})"
+        whole = self.tested.points * self.stretch
+        averaged = f", averaged to {self.tested.points}" if self.stretch > 1 else ""
+        last = f"over its last {whole:,} points{averaged} (from {place(self.since, self.x_name)})"
+        by = (
+            f"by {number(self.change)}, sd {number(self.sd)} (noise sd {number(self.noise_sd)}, "
+            f"p = {number(self.tested.p)})"
         )
-        if self.is_still:
-            since = place(self.since, self.x_name)
-            return f"{self.key} has stood still since {since}: it moved {moved}"
-        return f"{self.key} moves: {moved}"
+        if not self.is_level:
+            return f"{self.key} moves: {by} {last}"
+        still = f"{self.key} shows no movement beyond noise {last}: {by}"
+        if self.behind is None:
+            return still
+        turned = "rises" if self.behind.rises else "falls"
+        points = counted(self.behind.points, "point")
+        return f"{still}; but by evaluations it {turned} ({points}, p = {number(self.behind.p)})"
 
 
 class Plateau:
@@ -120,10 +142,12 @@ class Plateau:
 
     def tell(self, seen: Seen) -> Finding:
         """Say whether the evaluation loss or the training loss has stopped moving by now."""
-        keys = {role: key for role in _ROLES if (key := seen.key(role)) is not None}
+        found = {"eval_loss": seen.key("eval_loss"), "train_loss": _train_key(seen)}
+        keys = {role: key for role, key in found.items() if key is not None}
         if not keys:
             return Finding.unknown(NAME, seen.missing("eval_loss"))
-        return _said(seen, keys, {role: self._look(seen, key) for role, key in keys.items()})
+        looked = {role: self._look(seen, key) for role, key in keys.items()}
+        return _said(seen, keys, _beside_evaluations(seen, looked))
 
     def _look(self, seen: Seen, key: str) -> _Still | str:
         whole = seen.curve(key)
@@ -139,6 +163,41 @@ class Plateau:
 def plateau(seen: Seen) -> Finding:
     """Say whether the evaluation loss or the training loss has stopped moving."""
     return Plateau().tell(seen)
+
+
+def _train_key(seen: Seen) -> str | None:
+    """Return the key of the training loss that has more points; the named one where one is."""
+    key, of_steps = seen.key("train_loss"), seen.key("step_loss")
+    if of_steps is None or "train_loss" in seen.named:
+        return key
+    is_denser = key is None or len(seen.history[of_steps]) > len(seen.history[key])
+    return of_steps if is_denser else key
+
+
+def _beside_evaluations(
+    seen: Seen, looked: Mapping[str, _Still | str]
+) -> Mapping[str, _Still | str]:
+    """Hold what stands still beside what the rule overfitting tests of it."""
+    if not any(isinstance(found, _Still) and found.is_level for found in looked.values()):
+        return looked
+    pair = pair_of(seen)
+    if isinstance(pair, Finding) or len(pair.curve) < seen.thresholds[LEAST_EVALUATIONS.name]:
+        return looked
+    return {
+        role: _beside(seen, pair, role, found)
+        if isinstance(found, _Still) and found.is_level
+        else found
+        for role, found in looked.items()
+    }
+
+
+def _beside(seen: Seen, pair: Pair, role: str, found: _Still) -> _Still:
+    shares_x = seen.x_key(*pair.keys) == seen.x_key(found.key)
+    since = found.since if shares_x else -math.inf
+    tested = trend_behind(pair, since, of_train=role == "train_loss")
+    if tested is None or tested.p >= seen.thresholds[EVALUATIONS_ALPHA.name]:
+        return found
+    return replace(found, behind=tested)
 
 
 def _said(seen: Seen, keys: Mapping[str, str], looked: Mapping[str, _Still | str]) -> Finding:
@@ -171,12 +230,13 @@ def _told(told: Mapping[str, _Still], sentence: str) -> Finding:
 
 def _look(seen: Seen, key: str) -> _Still | str:
     """Look at one curve; a text says why it cannot be told."""
-    curve, stretch = _averaged(seen.curve(key))
+    whole = seen.curve(key)
+    curve, stretch = _averaged(whole)
     size, least = len(curve) // 3, int(seen.thresholds[LEAST_WINDOW.name])
     if size < least:
         return f"{key}: too few values ({len(curve):,}, and at least {3 * least} are needed)"
     window = curve.at(slice(-size, None))
-    tested, noise = trend(window, "either"), feature_of(window, "noise_sd").value
+    tested, noise = moving(window), feature_of(window, "noise_sd").value
     with np.errstate(over="ignore", invalid="ignore"):
         change = (tested.slope or 0.0) * float(window.x[-1] - window.x[0])
         sd, spread = float(np.std(window.values, ddof=1)), float(np.ptp(curve.values))
@@ -192,8 +252,8 @@ def _look(seen: Seen, key: str) -> _Still | str:
         change=change,
         noise_sd=noise,
         sd=sd,
-        is_still=tested.p >= seen.thresholds[ALPHA.name] and max(abs(change), sd) <= bound,
-        since=_since(curve, window, noise),
+        is_level=tested.p >= seen.thresholds[ALPHA.name] and max(abs(change), sd) <= bound,
+        since=float(whole.x[(len(curve) - size) * stretch]),
         until=float(window.x[-1]),
         range=spread,
     )
@@ -212,28 +272,21 @@ def _averaged(curve: Curve) -> tuple[Curve, int]:
     return replace(curve, x=curve.x[kept][size - 1 :: size], values=parts.sum(axis=1)), size
 
 
-def _since(curve: Curve, window: Curve, noise: float) -> float:
-    """Return the first x from which the curve has stayed where its last third stands."""
-    before = curve.values[: -len(window)]
-    away = np.flatnonzero(np.abs(before - np.median(window.values)) > STAYED_SDS * noise)
-    return float(curve.x[away[-1] + 1] if len(away) else curve.x[0])
-
-
 RULES: tuple[Rule, ...] = (
     Rule(
         name=NAME,
-        version=2,
+        version=3,
         section="findings.md",
-        meaning="Whether the evaluation loss or the training loss has stopped moving, and since "
-        "when.",
+        meaning="Whether the evaluation loss or the training loss has stopped moving: it shows no "
+        "movement beyond its noise over its last third.",
         watch=Plateau,
-        thresholds=(ALPHA, NOISE_SDS, LEAST_WINDOW),
+        thresholds=(ALPHA, NOISE_SDS, LEAST_WINDOW, EVALUATIONS_ALPHA, LEAST_EVALUATIONS),
         labels={
             "eval_loss": "The evaluation loss has stopped moving.",
             "train_loss": "The training loss has stopped moving.",
             "both": "Both have.",
         },
-        roles=_ROLES,
+        roles=(*_ROLES, "step_loss"),
         source="ours, of METHOD 9.2 and 9.3 (Kendall, Theil and Sen, noise sd); von Neumann, "
         "Annals of Mathematical Statistics 12 (1941) 367 (sd beside noise sd)",
         is_heuristic=True,

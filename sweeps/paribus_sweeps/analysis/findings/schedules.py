@@ -18,6 +18,7 @@ METHOD has no such rule.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
@@ -46,6 +47,7 @@ from paribus_sweeps.analysis.labels import number_of
 from paribus_sweeps.analysis.words import counted, number
 
 ROLE = "learning_rate"
+_MANY = 10.0  # times the peak: beyond, a percentage says less than the number
 LEAST_POINTS = 3  # a line and one point to contradict it
 
 TOLERANCE = Threshold(
@@ -173,7 +175,7 @@ def _said(rule: str, seen: Seen, key: str, curve: Curve, found: Compared) -> Fin
         return Finding.absent(
             rule,
             f"{counted(len(curve), 'value')} of {key} {'is' if len(curve) == 1 else 'are'} "
-            f"{_words(found.schedule)} within {found.deviation:.2g} of the peak.",
+            f"{_words(found.schedule)}{_within(found.deviation)}.",
             **about,
         )
     label, explained = _explained(curve, found, tolerance)
@@ -183,13 +185,29 @@ def _said(rule: str, seen: Seen, key: str, curve: Curve, found: Compared) -> Fin
         rule,
         f"{key} at step {number(float(curve.x[worst]))} is {number(float(curve.values[worst]))}, "
         f"and {_words(found.schedule)} gives {number(float(found.expected[worst]))}: "
-        f"{found.deviation:.1%} of the peak apart.{explained}{caution}",
+        f"{_apart(found.deviation)}.{explained}{caution}",
         label=label,
         steps=(float(off[0]), float(off[-1])),
         next_step="Look at what the program hands to its optimizer and schedule: a setting of "
         "the config is not in effect, or the schedule counts other steps than optimizer steps.",
         **about,
     )
+
+
+def _within(deviation: float) -> str:
+    """Return "within 0.0012 of the peak", of a deviation up to the tolerance."""
+    if deviation == 0:
+        return ", without any deviation"
+    return f" within {deviation:.2g} of the peak"
+
+
+def _apart(deviation: float) -> str:
+    """Return "12.5% of the peak apart", "40 times the peak apart"."""
+    if not math.isfinite(deviation):
+        return "more times the peak apart than a float can hold"
+    if deviation >= _MANY:
+        return f"{number(deviation)} times the peak apart"
+    return f"{deviation:.1%} of the peak apart"
 
 
 def _fp16(seen: Seen) -> bool:

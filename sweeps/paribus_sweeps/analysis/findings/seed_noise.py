@@ -173,7 +173,7 @@ def _judged(
 
 SEED_NOISE = ComparisonRule(
     name="seed_noise",
-    version=2,
+    version=3,
     section="findings.md",
     meaning="Whether another seed moves the eval loss as much as a factor's level does.",
     compare=_seed_noise,

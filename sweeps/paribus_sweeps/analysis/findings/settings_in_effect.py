@@ -23,6 +23,7 @@ METHOD has no such rule.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -140,6 +141,8 @@ def _cadence(seen: Seen, name: str, key: str, strategies: tuple[str, ...]) -> Ef
     if asked < 1 or seen.x_name(key) != STEPS or len(gaps) < LEAST_GAPS:
         return None
     found = float(np.median(gaps))
+    if math.isinf(found):
+        return None
     words = f"{key} came every {number(found)} steps"
     return Effect(name, asked, found, words, found == asked)
 
@@ -147,7 +150,7 @@ def _cadence(seen: Seen, name: str, key: str, strategies: tuple[str, ...]) -> Ef
 def _batch(seen: Seen) -> Effect | None:
     key = seen.key("examples_seen")
     asked = seen.facts.examples_per_step or _examples_per_step(seen)
-    if key is None or asked is None or seen.x_name(key) != STEPS:
+    if key is None or asked is None or math.isinf(asked) or seen.x_name(key) != STEPS:
         return None
     per_epoch = steps_an_epoch(seen)
     if per_epoch is not None and per_epoch < LEAST_STEPS_AN_EPOCH:
@@ -159,6 +162,8 @@ def _batch(seen: Seen) -> Effect | None:
     found = float(rises.max())
     fits = SHORT_BATCH * asked <= found <= asked * (1 + FLOAT_NEARNESS)
     words = f"a step took {number(found)} examples"
+    if not math.isfinite(found):
+        words = "a step took more examples than a float can hold"
     return Effect("examples per step", asked, found, words, fits)
 
 

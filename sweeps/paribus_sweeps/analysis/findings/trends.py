@@ -21,10 +21,12 @@ from scipy.stats import kendalltau, theilslopes
 from paribus_sweeps.analysis.curves import Curve, FloatArray
 
 Direction = Literal["up", "down", "either"]
+Method = Literal["exact", "asymptotic", "constant"]
 
 LEAST_POINTS = 4  # of three in order p is 1/6: no test at .05 could ever speak
 MOST_EXACT = 170  # points; scipy 1.17 counts orders exactly below 171, where 170! is still a float
 MOST_FOR_SLOPE = 400  # points; their 79,800 pairs take 10 ms, and pairs grow with the square
+_WAYS: tuple[Direction, Direction] = ("up", "down")
 _ALTERNATIVES = {"up": "greater", "down": "less", "either": "two-sided"}
 
 
@@ -37,11 +39,22 @@ class Trend:
     """Kendall's, −1 to 1; None where all values are equal."""
     p: float
     """1 where all values are equal."""
-    method: Literal["exact", "asymptotic", "constant"]
+    method: Method
     """Asymptotic where values tie, or for more than `MOST_EXACT` points."""
     slope: float | None
     """Theil and Sen's, per unit of x, from at most `MOST_FOR_SLOPE` points spread evenly over
     the curve; None where it is beyond the largest float."""
+
+
+@dataclass(frozen=True, slots=True)
+class Movement:
+    """In which direction a curve moves, and whether that is a trend."""
+
+    points: int
+    rises: bool
+    """Whether more pairs of points rise than fall."""
+    p: float
+    """One-sided, in that direction: of curves without a trend, twice the level passes."""
 
 
 def trend(curve: Curve, direction: Direction) -> Trend:
@@ -51,13 +64,29 @@ def trend(curve: Curve, direction: Direction) -> Trend:
         curve: Its x rise strictly, so that only values can tie.
         direction: What the test is to show; "either" is two-sided.
     """
-    n, slope = len(curve), _slope(curve)
+    tau, p, method = _kendall(curve, direction)
+    return Trend(len(curve), tau, p, method, _slope(curve))
+
+
+def movement(curve: Curve) -> Movement:
+    """Test a curve of two points or more in the direction in which it moves; no slope."""
+    up, down = (_kendall(curve, direction)[1] for direction in _WAYS)
+    return Movement(len(curve), up < down, min(up, down))
+
+
+def moving(curve: Curve) -> Trend:
+    """Test a curve of two points or more in the direction in which it moves."""
+    return trend(curve, "up" if movement(curve).rises else "down")
+
+
+def _kendall(curve: Curve, direction: Direction) -> tuple[float | None, float, Method]:
+    n = len(curve)
     if curve.values.min() == curve.values.max():
-        return Trend(n, None, 1.0, "constant", slope)
+        return None, 1.0, "constant"
     ties = len(np.unique(curve.values)) < n
-    method: Literal["exact", "asymptotic"] = "asymptotic" if ties or n > MOST_EXACT else "exact"
+    method: Method = "asymptotic" if ties or n > MOST_EXACT else "exact"
     found = kendalltau(curve.x, curve.values, alternative=_ALTERNATIVES[direction], method=method)
-    return Trend(n, float(found.statistic), float(found.pvalue), method, slope)
+    return float(found.statistic), float(found.pvalue), method
 
 
 def _slope(curve: Curve) -> float | None:

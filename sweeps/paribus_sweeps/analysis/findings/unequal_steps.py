@@ -5,6 +5,7 @@ Source: DESIGN 1; TRAINING 4 (equal epochs give batch 8 eight times the steps of
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -116,12 +117,21 @@ def _of_alike(alike: Sequence[_Length], limit: float) -> Finding:
     by = f" `{factor}` goes along with it." if factor else ""
     return Finding.found(
         "unequal_steps",
-        f"Equal epochs are unequal steps: of {who}, {name_of(most.seen)} made {most.steps:,.6g} "
-        f"optimizer steps, {ratio:.3g} times as many as the {least.steps:,.6g} of "
-        f"{name_of(least.seen)}.{by} What differs between them may come from the number of steps.",
+        f"Equal epochs are unequal steps: of {who}, {_beside(most, least, ratio)}.{by} What "
+        "differs between them may come from the number of steps.",
         next_step="Compare over examples seen or epochs, and add an arm with equal steps.",
         **told,
     )
+
+
+def _beside(most: _Length, least: _Length, ratio: float) -> str:
+    made, other = (
+        f"{name_of(most.seen)} made {most.steps:,.6g} optimizer steps",
+        name_of(least.seen),
+    )
+    if math.isfinite(ratio):
+        return f"{made}, {ratio:.3g} times as many as the {least.steps:,.6g} of {other}"
+    return f"{made} and {other} {least.steps:,.6g}, a ratio that no float can hold"
 
 
 def _explaining(alike: Sequence[_Length]) -> str | None:

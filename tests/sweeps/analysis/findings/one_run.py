@@ -5,6 +5,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from paribus_sweeps.analysis.findings.finding import Finding
 from paribus_sweeps.analysis.findings.rule import Facts, Rule, Seen
 from paribus_sweeps.analysis.findings.rules import declared
@@ -34,7 +36,8 @@ def told(
     rules: Iterable[Rule], name: str, rows: list[dict[str, Any]], *a: Any, **kw: Any
 ) -> Finding:
     rule = next(rule for rule in rules if rule.name == name)
-    found = rule.watch().tell(seen(rules, rows, *a, **kw))
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # as RunWatch asks
+        found = rule.watch().tell(seen(rules, rows, *a, **kw))
     json.dumps(found.as_dict(), allow_nan=False)
     assert found.label is None or found.label in rule.labels
     return found

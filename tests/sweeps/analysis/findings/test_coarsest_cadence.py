@@ -146,6 +146,17 @@ class TestSentences:
 
         assert (found.every, found.failed) == (100, 110)
 
+    def test_the_trainers_look_at_the_last_step_is_no_uneven_cadence(self):
+        """Looks every 5 steps of 48: ten of eleven gaps are 5, and the last is 3."""
+        points = [(float(x), 1 - x / 48) for x in (*range(5, 46, 5), 48)]
+
+        assert told(points).status != "cannot_tell"
+
+    def test_a_longer_last_gap_is_uneven(self):
+        points = [(float(x), 1 - x / 60) for x in (*range(5, 46, 5), 60)]
+
+        assert "not evenly spaced" in told(points).sentence
+
     def test_a_run_that_goes_on_is_told_later(self):
         found = told(looks(falling, 20, 3_000), state="running")
 

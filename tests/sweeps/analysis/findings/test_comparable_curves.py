@@ -1,13 +1,17 @@
-"""Curves on one x, and seeds as a band."""
+"""Curves on one x."""
 
 import json
+import math
 
 import pytest
 
 from paribus_sweeps.analysis.curves import Curve
-from paribus_sweeps.analysis.findings.comparable_curves import on_common_x, over, seed_bands
+from paribus_sweeps.analysis.findings.comparable_curves import (
+    knows_examples,
+    on_common_x,
+    over,
+)
 from tests.sweeps.analysis.findings.runs_beside import (
-    bad_histories,
     falling,
     looks,
     rows_of,
@@ -73,92 +77,30 @@ class TestOnCommonX:
         }
 
 
-class TestSeedBands:
-    def test_a_band_is_mean_spread_and_range_over_seeds(self):
-        """At step 10: 1, 2, 6: mean 3, sd sqrt(14 / 2) = 2.6458."""
-        runs = [
-            run(f"s{v}", [(10, v), (20, 0.5)], setting={"b": "8"}, replicate={"seed": v})
-            for v in (1.0, 2.0, 6.0)
-        ]
+class TestKnowsExamples:
+    def test_every_run_must_say_how_many_a_step_takes(self):
+        told, untold = run("a", [(10, 1.0)], examples_per_step=8.0), run("b", [(10, 2.0)])
 
-        (band,) = seed_bands(runs, "eval/loss")
+        assert knows_examples([(told, "eval/loss")])
+        assert not knows_examples([(told, "eval/loss"), (untold, "eval/loss")])
 
-        assert (band.n, band.x, band.mean) == (3, (10, 20), (3, 0.5))
-        assert band.sd == pytest.approx((7**0.5, 0))
-        assert (band.lowest, band.highest) == ((1, 0.5), (6, 0.5))
-        assert band.runs == ("s1.0", "s2.0", "s6.0")
-        assert band.setting == (("b", "8"),)
-
-    def test_one_seed_has_no_spread(self):
-        (band,) = seed_bands([run("a", [(10, 1.0)])], "eval/loss")
-
-        assert (band.n, band.sd) == (1, None)
-        assert band.as_dict()["sd"] is None
-
-    def test_settings_and_gpus_have_bands_of_their_own(self):
-        runs = [
-            run("a", [(10, 1.0)], setting={"b": "8"}),
-            run("b", [(10, 1.0)], setting={"b": "64"}),
-            run("c", [(10, 1.0)], setting={"b": "64"}, blocks={"gpu_name": "T4"}),
-        ]
-
-        assert [band.runs for band in seed_bands(runs, "eval/loss")] == [("a",), ("b",), ("c",)]
-
-    def test_x_is_examples_seen_where_all_say_how_many_a_step_takes(self):
-        runs = [
-            run(x, [(10, 1.0)], setting={"b": x}, examples_per_step=float(x)) for x in ("8", "64")
-        ]  # noqa: E501
-
-        found = seed_bands(runs, "eval/loss")
-
-        assert [(band.x, band.x_name) for band in found] == [
-            ((80,), "examples seen"),
-            ((640,), "examples seen"),
-        ]
-
-    def test_where_one_does_not_say_it_is_steps(self):
-        runs = [run("a", [(10, 1.0)], examples_per_step=8.0), run("b", [(10, 2.0)])]
-
-        (band,) = seed_bands(runs, "eval/loss")
-
-        assert (band.x, band.x_name) == ((10,), "steps")
+    @pytest.mark.parametrize("each", [0.0, -1.0, math.inf])
+    def test_no_step_takes_none_or_infinitely_many(self, each):
+        assert not knows_examples([(run("a", [(10, 1.0)], examples_per_step=each), "eval/loss")])
 
     def test_calls_of_log_are_no_steps_of_so_many_examples(self):
         rows = [{"_step": 10, "eval/loss": 1.0}]
 
-        (band,) = seed_bands([seen("a", rows, (), examples_per_step=8.0)], "eval/loss")
-
-        assert (band.x, band.x_name) == ((10,), "W&B steps")
-
-    def test_runs_over_other_steps_share_no_band(self):
-        rows = [{"_step": 10, "eval/loss": 1.0}]
-
-        found = seed_bands([run("a", [(10, 1.0)]), seen("b", rows, ())], "eval/loss")
-
-        assert [band.runs for band in found] == [("a",), ("b",)]
-
-    def test_seeds_that_share_no_x_have_no_band(self):
-        assert seed_bands([run("a", [(1, 1.0)]), run("b", [(9, 1.0)])], "eval/loss") == ()
-
-    def test_a_key_that_no_run_has_has_no_band(self):
-        assert seed_bands([run("a", [(1, 1.0)])], "eval/lost") == ()
-        assert seed_bands([], "eval/loss") == ()
-
-    def test_a_long_band_is_thinned_to_what_a_chart_shows(self):
-        """2,500 points: every third, the third first: 833."""
-        (band,) = seed_bands([run("a", looks(falling, 1, 2_500))], "eval/loss")
-
-        assert (band.every, len(band.x), band.x[0]) == (3, 833, 3)
-
-    @pytest.mark.parametrize("name", bad_histories())
-    def test_bad_input_gives_plain_json(self, name):
-        for each in (None, 1e300, float("inf"), -1.0):
-            runs = [seen(x, bad_histories()[name], (), examples_per_step=each) for x in ("a", "b")]
-            for band in seed_bands(runs, "eval/loss"):
-                json.dumps(band.as_dict(), allow_nan=False)
+        assert not knows_examples([(seen("a", rows, (), examples_per_step=8.0), "eval/loss")])
 
 
 class TestOver:
+    def test_x_is_examples_seen_or_steps(self):
+        one = run("a", [(10, 1.0)], examples_per_step=8.0)
+
+        assert over(one, "eval/loss", True).x.tolist() == [80]
+        assert over(one, "eval/loss", False).x.tolist() == [10]
+
     def test_x_beyond_the_largest_float_is_left_out(self):
         found = over(run("a", [(1, 1.0), (1e300, 2.0)], examples_per_step=1e9), "eval/loss", True)
 

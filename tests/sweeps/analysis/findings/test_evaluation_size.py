@@ -36,6 +36,29 @@ class TestEvaluationSetTooSmall:
         assert found.numbers["examples_needed"] == 577
         assert "577 examples or more" in found.next_step
 
+    def test_speed_and_time_are_those_of_one_row(self):
+        """Looks of 400 examples at 100, 200 and 400 a second; one has one of both.
+
+        By position, as many values of both: 100 x 8, 200 x 4, 400 x 2 and 50 x 1.
+        """
+        rows = column(KEY, [0.5, 0.6, 0.7, 0.8, 0.9])
+        for row, speed, time in zip(
+            rows, (None, 100, 200, 400, 50), (8, 4, 2, 1, None), strict=True
+        ):
+            row |= {"eval/samples_per_second": speed} if speed else {}
+            row |= {"eval/runtime": time} if time else {}
+
+        found = told(RULES, "evaluation_set_too_small", rows)
+
+        assert found.numbers["examples"] == 400
+        assert found.numbers["examples_from"] == "eval/samples_per_second x eval/runtime"
+
+    def test_speed_and_time_that_share_no_row_say_nothing(self):
+        rows = column(KEY, [0.5, 0.6])
+        rows[0]["eval/samples_per_second"], rows[1]["eval/runtime"] = 100.0, 4.0
+
+        assert told(RULES, "evaluation_set_too_small", rows).status == "cannot_tell"
+
     def test_a_change_below_six_examples_is_told_by_no_test(self):
         found = on(400, [0.75, 0.7625])  # 5 of 400
 

@@ -2,12 +2,20 @@
 
 import math
 import random
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from paribus_sweeps.analysis.findings.gradient_ratios import dispersion_test, overall, ratios_of
+from paribus_sweeps.analysis.findings.gradient_ratios import (
+    Overall,
+    dispersion_test,
+    overall,
+    ratios_of,
+)
 from paribus_sweeps.analysis.findings.gradient_spread import COMPARISONS
+from paribus_sweeps.analysis.findings.rules import declared
+from paribus_sweeps.analysis.findings.thresholds import Thresholds
 from paribus_sweeps.analysis.findings.watching import comparisons_of
 from tests.sweeps.analysis.findings.runs_beside import bad_histories, seen
 
@@ -28,6 +36,10 @@ def run(id, batch, *, sd=0.1, steps=None, every=1, seed=0, level=1.0, loss=True,
         "examples_per_step": float(batch),
     }
     return seen(id, rows, COMPARISONS, **{**facts, **more})
+
+
+def limits(factor):
+    return Thresholds.of(declared(COMPARISONS), {"gradient_spread.factor": factor})
 
 
 def told(*runs):
@@ -87,6 +99,17 @@ class TestOverall:
 
     def test_without_a_pair_there_is_nothing(self):
         assert overall([]) is None
+
+    def test_a_factor_of_two_is_held_either_way(self):
+        """Ln 1 ± .1 and 1 ± .2 or so: .7 to 1.4; .4 to 1.1 holds a half."""
+
+        def about(low, high):
+            return Overall(3, math.sqrt(low * high), low, high)
+
+        assert not about(0.7, 1.4).holds(2)
+        assert about(0.4, 1.1).holds(2)
+        assert about(0.9, 2.5).holds(2)
+        assert not about(2.1, 2.5).holds(2)
 
     def test_ratios_far_apart_do_not_overflow(self):
         found = overall([1e-300, 1e300])
@@ -185,6 +208,64 @@ class TestAFactor:
         assert found.status == "not_found"
         assert found.numbers["examples"]["sd_log"]["low"] < 1
 
+    def test_an_interval_that_holds_a_factor_of_two_cannot_tell(self):
+        """Two pairs: t(1, .975) = 12.7, so that noise of a few per cent is .5 to 2."""
+        runs = [
+            one
+            for seed in range(2)
+            for one in (
+                run(f"a{seed}", 8, sd=0.1 * (1 + seed), seed=seed),
+                run(f"b{seed}", 64, seed=seed),
+            )
+        ]
+
+        (found,) = told(*runs)
+        (allowed,) = told(*(replace(r, thresholds=limits(1e9)) for r in runs))
+
+        by = found.numbers["examples"]["sd_log"]
+        assert by["low"] < 0.5 < 2 < by["high"]
+        assert found.status == "cannot_tell"
+        assert found.sentence.endswith(
+            "That holds 1, and 2 times as much or as little as well: too wide to tell."
+        )
+        assert "more seeds" in str(found.next_step)
+        assert allowed.status == "not_found"
+
+    def test_one_training_looked_at_twice_is_one_pair(self):
+        """Two seeds, each at two cadences: two pairs, whether a factor or a block says so."""
+
+        def at(where):
+            return [
+                run(f"{batch} {seed} {every}", batch, seed=seed, **of)
+                for batch in (8, 64)
+                for seed in (0, 1)
+                for every in ("20", "200")
+                for of in (where(batch, every),)
+            ]
+
+        def among_blocks(batch, every):
+            return {"setting": {"batch": str(batch)}, "blocks": {"eval_steps": every}}
+
+        def as_factor(batch, every):
+            return {"setting": {"batch": str(batch), "eval_steps": every}}
+
+        for where in (among_blocks, as_factor):
+            (found,) = told(*at(where))
+            assert found.numbers["pairs"] == 2
+            assert "also differ in how often" not in found.sentence
+
+    def test_seeds_that_were_looked_at_twice_are_no_more_seeds(self):
+        """Three of one seed at three cadences are one value: too few for a spread."""
+        runs = [
+            run(f"{batch} {every}", batch, blocks={"eval_steps": every})
+            for batch in (8, 64)
+            for every in ("10", "20", "200")
+        ]
+
+        (found,) = told(*runs)
+
+        assert "over_seeds" not in found.numbers
+
     def test_one_pair_gives_a_ratio_and_no_interval(self):
         (found,) = told(run("a", 8, sd=0.5), run("b", 64))
 
@@ -259,6 +340,56 @@ class TestAFactor:
 
 
 class TestCadences:
+    def test_at_equal_loss_the_denser_run_is_thinned_in_examples(self):
+        """Batch 8 logged every 4 steps (32 examples), 64 every step: half of the former stay.
+
+        Norms of batch 8 grow from 1 to 2 and back at each log; the last of each 64 examples is
+        always the larger, so that no spread is left of them.
+        """
+        rows = [
+            {"train/global_step": 4 * at, "train/grad_norm": 1.0 + at % 2,
+             "train/loss": 0.7 - 0.4 * 4 * at * 8 / 3_200}
+            for at in range(1, 101)
+        ]  # fmt: skip
+        low = seen("a", rows, COMPARISONS, setting={"batch": "8"}, replicate={"seed": 0},
+                   examples_per_step=8.0)  # fmt: skip
+
+        (found,) = told(low, run("b", 64))
+
+        assert found.numbers["loss"]["points"] > 30
+        assert found.numbers["loss"]["sd_log"] is None  # of equal norms there is no ratio
+
+    def test_equal_loss_without_examples_is_refused_at_unequal_cadences(self):
+        (found,) = told(
+            run("a", 8, every=10, examples_per_step=None),
+            run("b", 64, examples_per_step=None),
+        )
+
+        assert found.status == "cannot_tell"
+        assert "unequal cadences, and examples are not known" in found.numbers["loss"]["why_not"]
+
+    def test_examples_beyond_the_largest_float_are_not_thinned_by(self):
+        rows = [
+            {"train/global_step": 1e10 * x, "train/grad_norm": float(x), "train/loss": 0.5}
+            for x in range(1, 20)
+        ]
+        other = seen("b", rows, COMPARISONS, setting={"batch": "64"}, replicate={"seed": 0},
+                     examples_per_step=1e300)  # fmt: skip
+
+        (found,) = told(run("a", 8), other)
+
+        assert found.numbers["loss"]["why_not"] == "x reaches beyond the largest float"
+
+    def test_a_pair_of_several_that_differs_in_cadence_is_counted(self):
+        (found,) = told(
+            run("a", 8, every=10, setting={"batch": "8", "logging_steps": "10"}),
+            run("b", 64, setting={"batch": "64", "logging_steps": "1"}),
+            run("c", 8, seed=1, setting={"batch": "8", "logging_steps": "1"}),
+            run("d", 64, seed=1, setting={"batch": "64", "logging_steps": "1"}),
+        )
+
+        assert found.sentence.endswith("how often they looked or logged in 1 pair.")
+
     def test_unequal_logging_is_refused_over_steps_and_thinned_over_examples(self):
         """Every 10 of 400 steps at batch 8 is every 80 examples; every step of 64 examples."""
         (found,) = told(run("a", 8, every=10), run("b", 64))

@@ -53,6 +53,38 @@ class TestTheStory:
         assert found.sentence.startswith("95% of the fall that R4 shows since step 20 (0.2866; ")
         assert "was over when R1 looked first, at 200" in found.sentence
 
+    def test_a_run_looked_at_once_saw_nothing_of_the_fall(self):
+        """A Trainer looks at the last step, whatever the cadence is.
+
+        The common range is that step alone, so METHOD's share is (v_0 - v) / (v_0 - v) = 1.
+        """
+        found = by_label(told(coarse(until=200), fine()))["fall_over"]
+
+        assert (found.status, found.numbers["share"]) == ("found", 1.0)
+        assert found.numbers["common_range"] == [200, 200]
+        assert found.sentence.startswith("100% of the fall that R4 shows since step 20")
+        assert "R1 has no value behind that look: all of the fall up to it counts as over." in (
+            found.sentence
+        )
+
+    def test_a_partner_that_ended_at_the_first_look_is_told_to_have(self):
+        found = by_label(told(coarse(), fine(until=200)))["fall_over"]
+
+        assert (found.status, found.numbers["share"]) == ("found", 1.0)
+        assert "R4 has no value behind that look" in found.sentence
+
+    def test_cadences_among_blocks_are_no_other_training(self):
+        """Runs of a project carry `eval_steps` among their blocks."""
+        found = by_label(
+            told(
+                coarse(setting={"batch": "8"}, blocks={"eval_steps": "200"}),
+                fine(setting={"batch": "8"}, blocks={"eval_steps": "20"}),
+            )
+        )["fall_over"]
+
+        assert found.numbers["unlike"] == []
+        assert "matched with it in everything but how often it looked" in found.sentence
+
     def test_only_the_coarse_run_is_flagged(self):
         flagged = {f.runs[0] for f in told(coarse(), fine()) if f.status == "found"}
 
@@ -266,9 +298,8 @@ class TestSilence:
         assert found.status == "cannot_tell"
         assert "no earlier" in found.sentence
 
-    def test_a_run_looked_at_once_shares_no_stretch(self):
-        """A Trainer looks at the last step, whatever the cadence is."""
-        found = by_label(told(coarse(until=200), fine()))["fall_over"]
+    def test_a_partner_that_ended_before_the_first_look_shares_no_stretch(self):
+        found = by_label(told(coarse(), fine(until=180)))["fall_over"]
 
         assert found.status == "cannot_tell"
         assert "share no stretch of steps" in found.sentence

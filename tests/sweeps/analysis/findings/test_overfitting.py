@@ -87,7 +87,7 @@ class TestLabels:
         assert found.steps == (500.0, 800.0)
         assert found.sentence == (
             "eval/loss still falls over its last 4 evaluations (p = 0.04167); it is lowest at "
-            "step 800 (0.2), 0 evaluations before the last."
+            "step 800 (0.2), its last evaluation."
         )
 
     def test_with_the_best_near_the_end_the_last_half_is_looked_at(self):
@@ -98,6 +98,13 @@ class TestLabels:
         assert (found.numbers["n_post"], found.numbers["window"]) == (1, 4)
         assert found.label == "gap_widening_eval_flat"
         assert "falls over its last 4 evaluations" in found.sentence
+
+    def test_a_best_before_the_last_is_counted(self):
+        """Of .4 .3 .2 .21 and the like 9 of 10 pairs fall: p = 5/120."""
+        found = looked((1.0, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.2, 0.3), SINKS)
+
+        assert found.label == "still_improving"
+        assert found.sentence.endswith("lowest at step 800 (0.2), 1 evaluation before the last.")
 
     @pytest.mark.parametrize(("n", "window"), [(6, 4), (8, 4), (9, 5), (20, 10)])
     def test_the_last_half_is_four_evaluations_at_least(self, n, window):
@@ -110,6 +117,64 @@ class TestLabels:
 
         assert found.label == "flat"
         assert found.sentence.startswith("No fall of eval/loss can be shown over its last 4")
+
+
+class TestGap:
+    """METHOD's label asks for a fall of training alone; that a gap widens is looked at."""
+
+    def test_a_gap_that_grew_is_found(self):
+        """.5 − .6 at the best and .507 − .2 at the end."""
+        found = looked(FLAT, FALLS)
+
+        assert found.sentence.endswith(
+            ": the gap widens, which is less than overfitting (evaluation less training is −0.1 "
+            "at the best and 0.307 at the end)."
+        )
+        assert "compare the last checkpoint with the one from step 300" in str(found.next_step)
+
+    def test_where_the_best_is_the_last_nothing_has_widened_since(self):
+        """.5 .45 .46 .3 fall in 5 pairs of 6, as 4 of 24 orders or more do."""
+        found = looked((0.9, 0.7, 0.5, 0.45, 0.46, 0.3), (0.9, 0.8, 0.7, 0.6, 0.5, 0.4))
+
+        assert found.numbers["p_e"] == pytest.approx(4 / 24)
+        assert found.numbers["gap_at_best"] == found.numbers["gap_at_end"]
+        assert (found.status, found.label) == ("not_found", "gap_widening_eval_flat")
+        assert "widens" not in found.sentence
+        assert "the best evaluation is the last one" in found.sentence
+        assert "compare" not in str(found.next_step)
+
+    def test_a_gap_that_did_not_grow_is_not_found(self):
+        """Training stands above the best look by .05, then by more: it jumped, and falls again."""
+        trainings = (1.0, 0.9, 0.4, 0.9, 0.8, 0.7, 0.6)
+
+        found = looked((0.9, 0.7, 0.35, 0.36, 0.355, 0.353, 0.352), trainings)
+
+        assert found.numbers["gap_at_best"] == pytest.approx(-0.05)
+        assert found.numbers["gap_at_end"] == pytest.approx(-0.248)
+        assert (found.status, found.label) == ("not_found", "gap_widening_eval_flat")
+        assert "the gap does not widen" in found.sentence
+
+    def test_rounding_is_no_growth(self):
+        """.3 − .1 is .19999999999999998 and .4 − .2 is .2: one gap, though not one float."""
+        found = looked((0.9, 0.8, 0.3, 0.55, 0.6, 0.5, 0.4), (1, 0.9, 0.1, 0.5, 0.4, 0.3, 0.2))
+
+        assert found.numbers["gap_at_end"] > found.numbers["gap_at_best"]
+        assert found.status == "not_found"
+
+    def test_training_that_skips_the_best_leaves_the_gap_unknown(self):
+        found = looked(FLAT, (1.0, 0.8, (), 0.5, 0.4, 0.3, 0.2))
+
+        assert (found.status, found.label) == ("cannot_tell", None)
+        assert "whether the gap widens cannot be told: train/loss was not logged" in found.sentence
+
+    def test_an_accuracy_and_a_loss_have_no_gap(self):
+        found = overfitting(seen(rows_of([1 - v for v in FLAT], FALLS, eval_key="eval/accuracy")))
+
+        assert (found.status, found.label) == ("cannot_tell", None)
+        assert found.sentence.endswith(
+            "a gap is one between two losses, and eval/accuracy is none."
+        )
+        assert found.next_step == "Log the loss of the evaluation as well."
 
 
 class TestStory:

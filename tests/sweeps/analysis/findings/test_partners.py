@@ -1,12 +1,14 @@
 """Which runs can be put beside one another."""
 
 from paribus_sweeps.analysis.findings.partners import (
+    blocks_of,
     cadence_factors,
     contexts_of,
     differences_in_words,
     in_order,
     level_pairs,
     listed,
+    looking_of,
     name_of,
     setting_of,
 )
@@ -100,6 +102,29 @@ class TestContexts:
 
         assert ids(contexts_of("b", runs)) == []
         assert ids(contexts_of("b", runs, any_cadence={"eval_steps"})) == [{"8": "a", "64": "b"}]
+
+    def test_a_cadence_among_the_blocks_makes_no_other_context(self):
+        """As runs of a project have it: one training, looked at every 20 and every 200 steps."""
+        runs = [
+            run("a", {"b": "8"}, blocks={"eval_steps": "20", "gpu_name": "T4"}),
+            run("b", {"b": "8"}, blocks={"eval_steps": "200", "gpu_name": "T4"}),
+            run("c", {"b": "64"}, blocks={"eval_steps": "200", "gpu_name": "T4"}),
+            run("d", {"b": "64"}, blocks={"eval_steps": "20", "gpu_name": "T4"}),
+        ]
+
+        assert ids(contexts_of("b", runs)) == [{"8": "a", "64": "d"}]
+        assert blocks_of(runs[0].facts) == (("gpu_name", "T4"),)
+        assert looking_of(runs[0].facts) == (("eval_steps", "20"),)
+
+    def test_runs_that_looked_alike_are_put_beside_one_another(self):
+        runs = [
+            run("a", {"b": "8", "eval_steps": "20"}),
+            run("b", {"b": "8", "eval_steps": "200"}),
+            run("c", {"b": "64", "eval_steps": "200"}),
+        ]
+
+        assert ids(contexts_of("b", runs, any_cadence={"eval_steps"})) == [{"8": "b", "64": "c"}]
+        assert looking_of(runs[0].facts, {"eval_steps"}) == (("eval_steps", "20"),)
 
     def test_of_repeats_the_first_counts(self):
         runs = [run("a", {"b": "8"}), run("b", {"b": "8"}), run("c", {"b": "64"})]

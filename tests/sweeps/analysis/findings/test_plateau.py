@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 
+from paribus_sweeps.analysis.findings.overfitting import overfitting
 from paribus_sweeps.analysis.findings.plateau import plateau
 from tests.sweeps.analysis.findings.training_runs import rows_of, seen, wave
 
@@ -14,25 +15,40 @@ STOPS = FALL + STILL
 SINKS = [math.exp(-i / 40) for i in range(30)]
 
 
+def wave_at(level, height, n):
+    return [level + d for d in wave(n, height)]
+
+
 def looked(evaluations, trainings=(), **more):
     return plateau(seen(rows_of(evaluations, trainings), **more))
 
 
 class TestFound:
-    def test_a_curve_that_stopped_says_since_when(self):
+    def test_a_curve_that_stopped_says_over_which_points(self):
         """Ten looks fall to .55 at step 1,000; then .51 .49 .49 .51 …, to step 3,000.
 
-        Noise sd .0082 (below), so three are .024; the third's median is .5. The look at step
-        1,000 is .05 away, and every later one .01.
+        The last third is the looks at steps 2,100 to 3,000.
         """
         found = looked(STOPS)
 
         assert (found.status, found.label) == ("found", "eval_loss")
         assert found.keys == ("eval/loss",)
-        assert found.steps is not None
-        assert found.steps[1] == 3000.0
-        assert found.steps[0] == 1100.0
-        assert found.sentence.startswith("eval/loss has stood still since step 1,100: it moved")
+        assert found.steps == (2100.0, 3000.0)
+        assert found.sentence.startswith(
+            "eval/loss shows no movement beyond noise over its last 10 points (from step 2,100): "
+            "by 0, sd 0.01"
+        )
+
+    def test_nothing_is_claimed_of_what_came_before_the_last_third(self):
+        """With noise of .08 a look within three of it, .2 away, would have "stayed"."""
+        values = [0.7, 0.7, 0.68, 0.68, 0.66, 0.66, 0.64, 0.64] * 2 + wave_at(0.5, 0.1, 16)
+
+        found = looked(values)
+
+        # 32 looks: the last third is the last 10, from look 23 on.
+        assert found.status == "found"
+        assert found.steps == (2300.0, 3200.0)
+        assert "since" not in found.sentence
 
     def test_noise_and_scatter_are_those_of_the_last_third(self):
         """− − + + − − + + − − times .01 or the like: ten points, eight errors.
@@ -46,19 +62,11 @@ class TestFound:
         assert numbers["noise_sd"] == pytest.approx(0.01 / math.sqrt(1.5))
         assert numbers["p_method"] == "asymptotic"
 
-    @pytest.mark.parametrize(("away", "since"), [(2.5, 1100.0), (3.5, 1600.0)])
-    def test_a_look_within_three_noise_sds_has_stayed(self, away, since):
-        """The look at step 1,500, before the last third."""
-        values = list(STOPS)
-        values[14] = 0.5 + away * 0.01 / math.sqrt(1.5)
-
-        assert looked(values).steps == (since, 3000.0)
-
-    def test_equal_values_stand_still_since_the_first_of_them(self):
+    def test_equal_values_stand_still(self):
         found = looked([1.0, 0.7] + [0.1] * 28)
 
         assert found.status == "found"
-        assert found.steps == (300.0, 3000.0)
+        assert found.steps == (2100.0, 3000.0)
         assert found.numbers["eval_loss"]["noise_sd"] == 0
 
     @pytest.mark.parametrize("value", [0.1, 0.3, 0.7, 1.1, 0.6931, 2.3])
@@ -66,10 +74,10 @@ class TestFound:
         """The sd of equal values is 1e-16 or so of them for many numbers."""
         assert all(looked([value] * n).status == "found" for n in range(24, 60, 3))
 
-    def test_a_curve_that_never_moved_stands_still_since_it_began(self):
+    def test_a_curve_that_never_moved_has_no_range(self):
         found = looked([0.1] * 30)
 
-        assert found.steps == (100.0, 3000.0)
+        assert found.steps == (2100.0, 3000.0)
         assert found.numbers["eval_loss"]["share_of_range"] is None
 
     def test_both_losses_may_stand_still(self):
@@ -82,7 +90,7 @@ class TestFound:
 
         assert found.label == "train_loss"
         assert "eval/loss moves: by −" in found.sentence
-        assert "train/loss has stood still since" in found.sentence
+        assert "train/loss shows no movement beyond noise" in found.sentence
 
     def test_a_long_curve_is_averaged_first(self):
         """1,250 steps in 120 or fewer stretches: 11 each, 113 of them, and 7 steps wait."""
@@ -93,12 +101,34 @@ class TestFound:
 
         numbers = found.numbers["train_loss"]
         assert (numbers["n"], numbers["stretch"], numbers["window"]) == (1243, 11, 37)
-        assert found.steps is not None
-        assert 500 <= found.steps[0] < 500 + 2 * 11
-        assert found.steps[1] == 1242.0
+        # 37 stretches of 11 are 407 points; the first of them is point 1,243 - 407 = 836.
+        assert found.steps == (836.0, 1242.0)
+        assert "over its last 407 points, averaged to 37 (from step 836)" in found.sentence
+
+    def test_losses_of_steps_are_taken_where_they_are_denser(self):
+        """30 means of ten steps each, and the 300 losses that they are the means of."""
+        dense = [[value + d for d in wave(10, 0.05)] for value in STILL + STILL[:10]]
+        rows = rows_of([1.0], dense, train_key="train_step/loss")
+        rows += [{"train/loss": v, "train/global_step": 100 * i} for i, v in enumerate(SINKS)]
+        steps = rows_of(SINKS, dense, train_key="train_step/loss")
+
+        found = plateau(seen([*rows, *steps]))
+        named = plateau(seen([*rows, *steps], named={"train_loss": "train/loss"}))
+
+        assert found.keys == ("eval/loss", "train_step/loss")
+        assert found.label == "train_loss"
+        assert named.keys == ("eval/loss", "train/loss")
+        assert named.status == "not_found"
+
+    def test_a_named_loss_of_steps_is_enough(self):
+        rows = rows_of((), [], every=1) + [
+            {"x": v, "train/global_step": i} for i, v in enumerate(STOPS)
+        ]
+
+        assert plateau(seen(rows, named={"step_loss": "x"})).keys == ("x",)
 
     def test_a_run_under_way_is_told_so_far(self):
-        assert looked(STOPS, state="running").sentence.startswith("So far: eval/loss has stood")
+        assert looked(STOPS, state="running").sentence.startswith("So far: eval/loss shows no")
 
 
 class TestSilent:
@@ -106,7 +136,6 @@ class TestSilent:
         found = looked(SINKS)
 
         assert (found.status, found.label, found.steps) == ("not_found", None, None)
-        assert found.numbers["eval_loss"]["since"] is None
 
     def test_a_slow_trend_under_little_noise_moves(self):
         """Over the last ten, .018 down where points scatter by .0008."""
@@ -138,9 +167,19 @@ class TestSilent:
         values = [1.0 - 0.0003 * i + d for i, d in enumerate(wave(120, 0.01))]
 
         found = looked(values)
-        untested = looked(values, thresholds={"plateau.alpha": 0})
+        untested = looked(values, thresholds={"plateau.alpha": 0, "overfitting.alpha": 0})
 
         assert found.numbers["eval_loss"]["p"] < 0.05
+        assert (found.status, untested.status) == ("not_found", "found")
+
+    def test_the_test_is_one_sided(self):
+        """Of ten in the order below 12 of 45 pairs fall: p = .036 for a rise, .073 for either."""
+        values = FALL + [0.5] * 10 + [0.5 + 0.001 * i for i in (3, 0, 5, 1, 7, 2, 9, 4, 6, 8)]
+
+        found = looked(values)
+        untested = looked(values, thresholds={"plateau.alpha": 0, "overfitting.alpha": 0})
+
+        assert found.numbers["eval_loss"]["p"] == pytest.approx(0.036, abs=5e-4)
         assert (found.status, untested.status) == ("not_found", "found")
 
     def test_a_curve_that_wanders_has_no_trend_and_moves(self):
@@ -166,6 +205,84 @@ class TestSilent:
             found.append(looked([1.0 - 0.003 * i + float(e) for i, e in enumerate(noise)]))
 
         assert sum(finding.status == "found" for finding in found) <= 2
+
+
+class TestBesideOverfitting:
+    """Both rules read one curve: what one calls falling or rising the other calls no plateau."""
+
+    def run(self, **more):
+        """Training goes up and down again by .05 in its last third, under waves of .1.
+
+        The best evaluation is the 25th of 30: behind it training falls from interval to interval.
+        """
+        means = [0.5] * 20 + [0.50, 0.51, 0.52, 0.53, 0.54, 0.53, 0.52, 0.51, 0.50, 0.49]
+        trainings = [[mean + d for d in wave(4, 0.1)] for mean in means]
+        evaluations = [0.6, *STILL, *STILL[:3], 0.4, 0.51, 0.49, 0.49, 0.51, 0.5]
+        return seen(rows_of(evaluations, trainings), **more)
+
+    def test_what_falls_by_evaluations_is_no_plateau(self):
+        """Of the third no test shows a trend; of five interval means that fall p is 1/120."""
+        fell, found = overfitting(self.run()), plateau(self.run())
+
+        assert "train/loss falls after step 2,500" in fell.sentence
+        numbers = found.numbers["train_loss"]
+        assert numbers["p"] > 0.05
+        assert numbers["p_of_evaluations"] == pytest.approx(1 / 120)
+        assert found.label != "train_loss"
+        assert found.label != "both"
+        assert "but by evaluations it falls (5 points, p = 0.008333)" in found.sentence
+
+    def test_at_another_level_of_that_rule_it_is_one(self):
+        found = plateau(self.run(thresholds={"overfitting.alpha": 0.001}))
+
+        assert found.numbers["train_loss"]["p_of_evaluations"] is None
+        assert found.label == "both"
+
+    def test_an_evaluation_that_rises_at_the_end_is_none(self):
+        """.499 at the 25th look is the best; behind it .5, .501 …: p = 1/120 for five."""
+        values = [*FALL, *STILL[:10], 0.51, 0.49, 0.52, 0.48, 0.4, 0.42, 0.44, 0.46, 0.48, 0.5]
+
+        found = looked(values)
+
+        assert found.numbers["eval_loss"]["p_of_evaluations"] == pytest.approx(1 / 120)
+        assert "but by evaluations it rises (5 points" in found.sentence
+        assert found.status == "not_found"
+
+    def test_what_fell_before_the_last_third_alone_may_be_one(self):
+        """Overfitting's own test reaches back to the best evaluation, the third look."""
+        evaluations = [0.9, 0.7, 0.4, *STILL, *STILL[:7]]
+        trainings = [1.0 - 0.05 * i for i in range(10)] + STILL
+
+        run = seen(rows_of(evaluations, trainings))
+
+        assert "train/loss falls after step 300" in overfitting(run).sentence
+        assert plateau(run).label == "both"
+
+    def test_on_another_axis_all_evaluations_after_the_best_count(self):
+        """Looks hold no global_step: both are placed by `_step`, training alone by its step."""
+        rows = [{**row, "_step": at} for at, row in enumerate(rows_of(
+            [0.9, 0.7, 0.4, *STILL, *STILL[:7]],
+            [1.0 - 0.05 * i for i in range(10)] + STILL,
+        ))]  # fmt: skip
+        for row in rows:
+            if "eval/loss" in row:
+                del row["train/global_step"]
+
+        found = plateau(seen(rows))
+
+        assert found.label == "eval_loss"
+        assert found.numbers["train_loss"]["p_of_evaluations"] < 0.05
+
+    def test_an_accuracy_says_nothing_of_a_loss(self):
+        """Without a logged evaluation loss overfitting reads the accuracy."""
+        rows = rows_of([0.5] * 30, STOPS, eval_key="eval/accuracy")
+
+        assert plateau(seen(rows)).label == "train_loss"
+
+    def test_few_evaluations_say_nothing(self):
+        rows = rows_of([0.5] * 5, [STOPS[6 * i : 6 * i + 6] for i in range(5)])
+
+        assert plateau(seen(rows)).label == "train_loss"
 
 
 class TestWithoutEnough:

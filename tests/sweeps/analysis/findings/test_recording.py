@@ -292,6 +292,16 @@ class TestClockJumped:
         assert found.numbers == {"jumps": 1, "seconds": 99.0}
         assert (found.steps, found.x_name) == ((2, 2), "rows")
 
+    @pytest.mark.parametrize("key", ["_timestamp", "_runtime"])
+    def test_a_jump_beyond_the_largest_float_is_told_in_words(self, key):
+        rows = clocked([1.0, 2.0, 3.0])
+        rows[1][key], rows[2][key] = 1.7e308, -1.7e308
+
+        found = tell("clock_jumped", rows)
+
+        assert found.label == "back"
+        assert f"{key} goes back 1 time, by more seconds than a float can hold," in found.sentence
+
     def test_rows_that_come_a_little_out_of_order_are_none(self):
         assert tell("clock_jumped", clocked([1.0, 2.0, 1.5, 3.0])).status == "not_found"
 

@@ -190,6 +190,26 @@ class TestLearningRateSchedule:
     def test_fp16_is_told_of_skipped_steps(self):
         assert "skipped steps" in look(rates(warm_up=9), config(fp16=True)).sentence
 
+    def test_a_rate_far_from_the_peak_is_told_as_a_multiple(self):
+        """.04 where .001 and less is expected: 39 peaks or more apart."""
+        found = look([{STEP: at, RATE: 0.04} for at in range(1, 9)], config())
+
+        assert "39" in found.sentence
+        assert "times the peak apart" in found.sentence
+        assert "%" not in found.sentence
+
+    def test_a_rate_beyond_any_multiple_is_told_in_words(self):
+        """1.7e308 / .001 is beyond the largest float."""
+        found = look([{STEP: at, RATE: 1.7e308} for at in range(1, 9)], config())
+
+        assert "more times the peak apart than a float can hold" in found.sentence
+
+    def test_no_deviation_is_no_number(self):
+        found = look(rates("constant"), config(lr_scheduler_type="constant"))
+
+        assert found.status == "not_found"
+        assert found.sentence.endswith("without any deviation.")
+
     def test_the_tolerance_can_be_set(self):
         rows = rates(peak=1.03e-3)
         lenient = {"learning_rate_schedule.tolerance": 0.05}
@@ -350,6 +370,27 @@ class TestSettingNotInEffect:
         found = in_effect(rows, {"per_device_train_batch_size": 8})
 
         assert found.status == "cannot_tell"
+
+    def test_examples_beyond_the_largest_float_are_told_in_words(self):
+        rows = [
+            {STEP: at, "train/examples_seen": v} for at, v in enumerate([-1.7e308, 1.7e308] * 3)
+        ]
+
+        found = in_effect(rows, {"per_device_train_batch_size": 8})
+
+        assert "but a step took more examples than a float can hold" in found.sentence
+
+    def test_a_batch_without_measure_is_not_judged(self):
+        rows = [{STEP: at, "train/examples_seen": 8 * at} for at in range(9)]
+
+        assert in_effect(rows, {}, examples_per_step=math.inf).status == "cannot_tell"
+
+    def test_steps_without_measure_have_no_cadence(self):
+        """The middle two of four gaps are .95e308: their sum is beyond the largest float."""
+        steps = (-1.7e308, -1.699e308, -0.75e308, 0.2e308, 1.4e308)
+        rows = [{STEP: x, "train/loss": 1.0} for x in steps]
+
+        assert in_effect(rows, {"logging_steps": 8}).status == "cannot_tell"
 
     def test_too_few_rows_of_examples_are_not_judged(self):
         rows = [{STEP: at, "train/examples_seen": 5 * at} for at in range(3)]

@@ -41,6 +41,18 @@ class TestNoise:
             "(2 df). Another seed may do as much."
         )
 
+    def test_a_seed_that_was_looked_at_twice_is_one_seed(self):
+        """Cadences among blocks: .50, .60 and .52, .62 again, with 2 df and not 4."""
+        often = {"blocks": {"eval_steps": "20"}}
+        (found,) = told(
+            run("a", "8", 0.50), run("b", "8", 0.60, 1),
+            run("c", "64", 0.52), run("d", "64", 0.62, 1),
+            run("e", "8", 0.50, **often), run("f", "8", 0.60, 1, **often),
+            run("g", "64", 0.52, **often), run("h", "64", 0.62, 1, **often),
+        )  # fmt: skip
+
+        assert (found.numbers["df"], found.numbers["contexts"]) == (2, 1)
+
     def test_a_difference_beyond_it_is_not(self):
         (found,) = told(
             run("a", "8", 0.50),

@@ -10,7 +10,10 @@ from paribus_sweeps.analysis.curves import Curve
 from paribus_sweeps.analysis.findings.trends import (
     MOST_EXACT,
     MOST_FOR_SLOPE,
+    Movement,
     means_between,
+    movement,
+    moving,
     trend,
 )
 
@@ -50,6 +53,13 @@ class TestKendall:
 
     def test_either_way_is_twice_as_likely(self):
         assert trend(curve(4, 3, 2, 1), "either").p == pytest.approx(2 / 24)
+
+    def test_the_way_in_which_a_curve_moves_is_tested_one_sided(self):
+        assert moving(curve(4, 3, 2, 1)) == trend(curve(4, 3, 2, 1), "down")
+        assert moving(curve(1, 2, 4, 3)) == trend(curve(1, 2, 4, 3), "up")
+        assert movement(curve(4, 3, 2, 1)) == Movement(4, False, pytest.approx(1 / 24))
+        assert movement(curve(1, 2, 3, 4)) == Movement(4, True, pytest.approx(1 / 24))
+        assert movement(curve(1, 1, 1, 1)) == Movement(4, False, 1.0)
 
     def test_ties_are_told_by_the_normal_law(self):
         """Values 1, 1, 2, 3: S = 5.

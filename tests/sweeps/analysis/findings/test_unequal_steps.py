@@ -37,6 +37,15 @@ class TestTheStory:
             "differs between them may come from the number of steps."
         )
 
+    def test_a_ratio_beyond_the_largest_float_is_told_in_words(self):
+        (found,) = told(run("r1", 1e300), run("r3", 1e-300))
+
+        assert found.status == "found"
+        assert (
+            "R1 made 1e+300 optimizer steps and R3 1e-300, a ratio that no float can hold. What"
+            in found.sentence
+        )
+
     def test_two_factors_that_moved_together_are_both_not_named(self):
         (found,) = told(
             run("r1", 9_375, setting={"batch": "8", "ratio": "1:1"}),

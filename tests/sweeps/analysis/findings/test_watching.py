@@ -1,8 +1,9 @@
 """All rules over one run: in order, with thresholds and names, and never an exception."""
 
 import math
+import re
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import pytest
@@ -11,7 +12,8 @@ from hypothesis import strategies as st
 
 from paribus_sweeps.analysis.findings.finding import Finding
 from paribus_sweeps.analysis.findings.rule import ComparisonRule, Facts, Seen
-from paribus_sweeps.analysis.findings.rules import RULES
+from paribus_sweeps.analysis.findings.rules import COMPARISONS, RULES, declared
+from paribus_sweeps.analysis.findings.thresholds import Thresholds
 from paribus_sweeps.analysis.findings.watching import RunWatch, comparisons_of, findings_of
 from paribus_sweeps.analysis.histories import History
 from paribus_sweeps.errors import InvalidThreshold, UnknownRole, UnknownThreshold
@@ -21,10 +23,12 @@ NAN, INF = math.nan, math.inf
 FACTS = Facts("r1")
 RISES, FALLS = (0.9, 0.7, 0.5, 0.6, 0.7, 0.8, 0.9), (1.0, 0.8, 0.6, 0.5, 0.4, 0.3, 0.2)
 KEYS = ("_step", "_runtime", "_timestamp", "train/global_step", "train/epoch", "train/loss",
-        "train_step/loss", "eval/loss", "eval/accuracy", "eval/runtime", "train/grad_norm",
+        "train_step/loss", "eval/loss", "eval/accuracy", "eval/runtime",
+        "eval/samples_per_second", "train/examples_seen", "train/grad_norm",
         "train/learning_rate")  # fmt: skip
+NO_NUMBER = re.compile(r"\b(nan|inf)\b")
 VALUES = st.sampled_from(
-    [0.0, 0.5, 1.0, 2, -3.0, 1.7e308, -1.7e308, NAN, INF, "NaN", "x", None, [1]]
+    [0.0, 0.5, 1.0, 2, -3.0, 1e-300, 1.7e308, -1.7e308, NAN, INF, "NaN", "x", None, [1]]
 )
 
 
@@ -98,6 +102,19 @@ class TestComparisonsOf:
 
         assert [finding.runs for finding in comparisons_of(runs, rules=[rule])] == [("a", "b")]
 
+    def test_what_leaves_the_floats_is_no_warning(self):
+        """As of one run: infinity is above no limit, and warnings are for programs."""
+
+        def compare(runs: Sequence[Seen]) -> Iterator[Finding]:
+            largest = runs[0].history["x"].values * 10
+            yield Finding.absent("product", "", numbers={"x": float(largest[0])})
+
+        rule = ComparisonRule("product", 1, "9.4", "What it means.", compare)
+
+        (found,) = comparisons_of([seen([{"x": 1.7e308}])], rules=[rule])
+
+        assert found.as_dict()["numbers"] == {"x": None}
+
     def test_without_rules_nothing_is_said(self):
         assert comparisons_of([seen([])], rules=[]) == []
 
@@ -109,7 +126,10 @@ class TestWhateverARunLogged:
         st.sampled_from(["running", "finished", "crashed"]),
     )
     def test_every_rule_answers_in_plain_json(self, rows, state):
-        config: dict[str, Any] = {"num_labels": 2, "learning_rate": 2e-5, "max_grad_norm": 1.0}
+        config: dict[str, Any] = {
+            "num_labels": 2, "learning_rate": 2e-5, "max_grad_norm": 1.0, "max_steps": 30,
+            "lr_scheduler_type": "linear", "per_device_train_batch_size": 8, "logging_steps": 2,
+        }  # fmt: skip
 
         with warnings.catch_warnings():
             warnings.simplefilter("error")
@@ -118,4 +138,31 @@ class TestWhateverARunLogged:
         for finding in found:
             assert is_plain(finding.as_dict())
             assert finding.sentence
-            assert "nan" not in finding.sentence
+            assert NO_NUMBER.search(finding.sentence) is None
+
+    @settings(deadline=None, max_examples=100)
+    @given(
+        st.lists(
+            st.lists(st.dictionaries(st.sampled_from(KEYS), VALUES), max_size=20),
+            min_size=2,
+            max_size=4,
+        ),
+        st.sampled_from([None, 8.0, 1e300]),
+    )
+    def test_every_comparison_answers_in_plain_json(self, runs, per_step):
+        asked = Thresholds.of(declared(COMPARISONS))
+        known = [
+            Facts(f"r{at}", setting={"b": str(at % 2)}, examples_per_step=per_step)
+            for at in range(len(runs))
+        ]
+
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            found = comparisons_of(
+                Seen(facts, History.of_rows(rows), asked)
+                for facts, rows in zip(known, runs, strict=True)
+            )
+
+        for finding in found:
+            assert is_plain(finding.as_dict())
+            assert NO_NUMBER.search(finding.sentence) is None

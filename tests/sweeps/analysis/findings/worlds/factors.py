@@ -103,7 +103,7 @@ def _seeded(random: Random, seeds: int, effect: float = 0.0, sd: float = 0.02) -
 
 def _seed_noise() -> list[World]:
     rule = "seed_noise"
-    says = "its text: two standard errors are about 95 % of what chance does"
+    says = "its text: a 95 % t interval over seeds holds 0 in .95 of factors that do nothing"
     return [
         *(World(rule, f"no effect, {seeds} seeds", "found", partial(_seeded, seeds=seeds), None,
                 False, says) for seeds in (2, 3, 5, 20)),
