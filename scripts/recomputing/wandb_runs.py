@@ -91,6 +91,7 @@ def _run(
         state=run.state,
         value=float(value) if is_number else None,
         created_at=str(run.created_at),
+        wandb_id=run.id,
         recorded={**beside, **config, **dict(run.summary), **places},
     )
 

@@ -23,7 +23,7 @@ class Case:
     """Everything that an answer needs; `Case.of` makes it."""
 
     runs: tuple[Run, ...]
-    """By id."""
+    """By W&B's id, then by ours (`Run.place`)."""
     factors: tuple[Factor, ...]
     table: Table
     question: Question

@@ -34,14 +34,20 @@ def is_dense(rows: IntArray) -> bool:
     return not len(rows) or int(rows[-1]) - int(rows[0]) == len(rows) - 1
 
 
+_MOST_SHARED = 4_000_000  # 32 MB; a line's number may be any that a client sends
 _shared = np.arange(0, dtype=np.int64)
 
 
 def shared_rows(first: int, count: int) -> IntArray:
-    """Return rows that follow on one another: a view of one array for all columns, read-only."""
+    """Return rows that follow on one another: a view of one array for all columns, read-only.
+
+    Beyond the first `_MOST_SHARED` rows it is an array of its own.
+    """
+    if first + count > _MOST_SHARED:
+        return np.arange(first, first + count, dtype=np.int64)
     global _shared  # only ever replaced by a longer one
     if first + count > len(_shared):
-        longer = np.arange(2 * (first + count), dtype=np.int64)
+        longer = np.arange(min(2 * (first + count), _MOST_SHARED), dtype=np.int64)
         longer.flags.writeable = False
         _shared = longer
     return _shared[first : first + count]

@@ -117,7 +117,7 @@ class TestRefusals:
             ("/projects/lab/imdb/factors?response=loss&ignore=bach", 422, "'batch'"),
             ("/projects/lab/imdb/best?response=loss", 422, "?goal"),
             ("/projects/lab/imdb/effects", 422, "?response"),
-            ("/projects/lab/imdb/curves", 422, "not offered"),
+            ("/projects/lab/imdb/curves", 422, "?keys"),
         ],
     )
     def test_each_names_what_is_wrong(

@@ -187,6 +187,7 @@ class TestQuestion:
             "resolution": 0.01,
             "bins": 2,
             "allow_crashed": True,
+            "stopped_early": 0,
         }
 
     def test_interactions_may_be_a_word(self, runs: Path) -> None:

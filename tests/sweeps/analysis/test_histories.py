@@ -225,6 +225,11 @@ class TestSharedRows:
         assert (one.tolist(), other.tolist()) == ([3, 4, 5, 6], [0, 1])
         assert np.shares_memory(shared_rows(3, 2), one)
 
+    def test_a_number_that_a_client_made_up_takes_no_room(self) -> None:
+        rows = shared_rows(10**15, 2)
+
+        assert rows.tolist() == [10**15, 10**15 + 1]
+
     def test_nobody_can_change_them(self) -> None:
         with pytest.raises(ValueError, match="read-only"):
             shared_rows(0, 3)[0] = 7
