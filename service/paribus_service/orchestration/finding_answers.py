@@ -26,7 +26,6 @@ from paribus_service.store.evidence import RunRow
 from paribus_sweeps.analysis.findings.documents import counts_of, rule_document
 from paribus_sweeps.analysis.findings.finding import Finding
 from paribus_sweeps.analysis.findings.rule import Facts, Seen
-from paribus_sweeps.analysis.roles import has_role
 from paribus_sweeps.errors import InvalidThreshold, UnknownRole, UnknownThreshold
 from paribus_sweeps.runs import Run
 
@@ -191,19 +190,13 @@ def seen_of(
     told = {run.id: run for run in case.runs}
     texts = finding_store.run_texts(session, [row.pk for row in rows])
     places = curve_store.history_places(session, texts)
-    histories = histories_at(session, places, _reads(book))
+    histories = histories_at(session, places, book.reads)
     facts = facts_of(session, texts)
     seen = [
         Seen(_placed(facts[pk], told.get(run.id)), histories[pk], book.thresholds, book.named)
         for pk, run in texts.items()
     ]
     return sorted(seen, key=lambda one: one.facts.run), []
-
-
-def _reads(book: RuleBook) -> Any:
-    """Which keys rules of comparisons read."""
-    own = {key for rule in book.comparisons for key in rule.keys} | set(book.named.values())
-    return lambda key: key in own or has_role(key)
 
 
 def _placed(facts: Facts, run: Run | None) -> Facts:

@@ -25,8 +25,10 @@ from paribus_service.store.curves import HistoryPlace
 from paribus_service.store.findings import Mark, RunText, Stored
 from paribus_sweeps.analysis.findings.finding import Finding
 from paribus_sweeps.analysis.findings.rule import Rule, Seen, Watch
+from paribus_sweeps.analysis.histories import History
 
 FOUND = "found"
+LONG_RUN = 1_000_000  # lines: a hundred keys of as many would take 1.6 GB
 CREATED, WITHDRAWN = "finding.created", "finding.withdrawn"
 
 
@@ -81,7 +83,7 @@ def evaluate(
     """
     texts = finding_store.run_texts(session, list(run_pks))
     places = curve_store.history_places(session, texts)
-    histories = histories_at(session, places)
+    histories = _histories(session, places, book)
     facts = facts_of(session, texts)
     found = {}
     for pk, run in texts.items():
@@ -90,6 +92,15 @@ def evaluate(
         said = tuple(ask(rule, watch, seen) for rule, watch in memory.watches)
         found[pk] = Evaluated(run, places[pk], said, memory)
     return found
+
+
+def _histories(
+    session: Session, places: Mapping[int, HistoryPlace], book: RuleBook
+) -> dict[int, History]:
+    """All keys of each run; of a very long one those that rules read by name or role."""
+    long = {pk: place for pk, place in places.items() if place.lines > LONG_RUN}
+    short = {pk: place for pk, place in places.items() if pk not in long}
+    return histories_at(session, short) | histories_at(session, long, book.reads)
 
 
 def _memory(place: HistoryPlace, book: RuleBook, known: Watched | None) -> Watched:

@@ -10,7 +10,7 @@ Promises:
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from importlib import import_module
@@ -32,6 +32,8 @@ log = logging.getLogger(__name__)
 FOLD_AT = 2_000  # new lines of a run under way: parsing them costs a reader 20 ms
 FOLD_ENDED_AT = 200  # of an ended one: fewer are read as fast as their columns
 RUNS_AT_ONCE = 20  # evaluated between two writes, so that none waits long
+LINES_AT_ONCE = 500_000  # of these runs together, unless one alone has more: 80 MB for ten keys
+MOST_PARSED = 50_000  # lines of a run that stand in no column yet: half a second
 MOST_WATCHED = 500  # runs of which rules remember what they counted; more are read anew
 REST_FACTOR = 4  # times as long as it worked
 BEFORE_START = timedelta(hours=24)  # runs heard since then may have ended unseen
@@ -92,13 +94,11 @@ class Observer:
     def look(self) -> None:
         """Evaluate what has changed since the last look, and fold what has grown long."""
         now = self._clock.now()
-        changed = self._changed()
-        for start in range(0, len(changed), RUNS_AT_ONCE):
-            some = changed[start : start + RUNS_AT_ONCE]
+        for some in _parts(self._changed()):
             if self._stopping.is_set():
                 return
-            self._try("evaluate findings", self._evaluate, some, now)
             self._try("fold histories", self._fold, some)
+            self._try("evaluate findings", self._evaluate, some, now)
         self._since = now - OVERLAP
         self._try("fold older histories", self._fold_older)
 
@@ -110,7 +110,7 @@ class Observer:
         except Exception:
             log.exception("the observer stumbled when it was to %s; it looks again", what)
 
-    def _changed(self) -> list[int]:
+    def _changed(self) -> list[HistoryPlace]:
         """Runs whose findings are not of today, by `pk`."""
         with self._asked_lock:
             asked, self._memory.asked = self._memory.asked, set()
@@ -129,7 +129,7 @@ class Observer:
         for pk, run in texts.items():
             mark, version = marks.get(pk), version_of(run, places[pk])
             if mark is None or (mark.data_version, mark.rules_version) != (version, rules):
-                changed.append(pk)
+                changed.append(places[pk])
         return changed
 
     def rules(self) -> Any:
@@ -149,8 +149,12 @@ class Observer:
         kept = [pk for pk in self._memory.watched if pk in live][-MOST_WATCHED:]
         self._memory.watched = {pk: self._memory.watched[pk] for pk in kept}
 
-    def _evaluate(self, run_pks: Sequence[int], now: datetime) -> None:
+    def _evaluate(self, some: Sequence[HistoryPlace], now: datetime) -> None:
+        """Those of which little is to be parsed; the others follow once they are folded."""
         findings, book = _findings(), self.rules()
+        with session_scope(self._engine, reads_only=True) as session:
+            places = curve_store.history_places(session, [place.run_pk for place in some])
+        run_pks = [pk for pk, place in places.items() if place.lines - place.folded <= MOST_PARSED]
         with session_scope(self._engine, reads_only=True) as session:
             found = findings.evaluate(session, run_pks, book, watched=self._memory.watched)
         with session_scope(self._engine) as session:
@@ -158,11 +162,11 @@ class Observer:
                 findings.store(session, evaluated, book, now=now)
         self._memory.watched |= {pk: evaluated.watched for pk, evaluated in found.items()}
 
-    def _fold(self, run_pks: Sequence[int]) -> None:
+    def _fold(self, some: Sequence[HistoryPlace]) -> None:
         with session_scope(self._engine, reads_only=True) as session:
-            places = curve_store.history_places(session, run_pks)
-            texts = finding_store.run_texts(session, run_pks)
-        for pk, place in places.items():
+            texts = finding_store.run_texts(session, [place.run_pk for place in some])
+        for place in some:
+            pk = place.run_pk
             is_live = pk in texts and texts[pk].state in RUN_LIVE
             least = FOLD_AT if is_live else FOLD_ENDED_AT
             if place.lines - place.folded >= least:
@@ -186,6 +190,19 @@ class Observer:
         for place in places:
             self._fold_one(place)
         self._after_pk = places[-1].run_pk if places else None
+
+
+def _parts(places: Sequence[HistoryPlace]) -> Iterator[list[HistoryPlace]]:
+    """Runs that are looked at together: few, and with few lines."""
+    part: list[HistoryPlace] = []
+    for place in places:
+        lines = sum(other.lines for other in part) + place.lines
+        if part and (len(part) == RUNS_AT_ONCE or lines > LINES_AT_ONCE):
+            yield part
+            part = []
+        part.append(place)
+    if part:
+        yield part
 
 
 def _findings() -> Any:

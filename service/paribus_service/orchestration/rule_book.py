@@ -20,7 +20,7 @@ from paribus_sweeps.analysis.findings.rule import ComparisonRule, Rule, Seen, Wa
 from paribus_sweeps.analysis.findings.rules import COMPARISONS, RULES, declared, rules_version
 from paribus_sweeps.analysis.findings.thresholds import Thresholds
 from paribus_sweeps.analysis.findings.watching import watches_of
-from paribus_sweeps.analysis.roles import checked
+from paribus_sweeps.analysis.roles import checked, has_role
 from paribus_sweeps.errors import SweepError
 
 log = logging.getLogger(__name__)
@@ -85,6 +85,11 @@ class RuleBook:
         known = declared(self.everything)
         values = Thresholds.of(known, {**self.thresholds.values, **thresholds})
         return RuleBook(self.rules, self.comparisons, values, {**self.named, **checked(named)})
+
+    def reads(self, key: str) -> bool:
+        """Whether a rule reads a key by its name or its role; some look at every key there is."""
+        named = {name for rule in self.everything for name in rule.keys}
+        return key in named or key in self.named.values() or has_role(key)
 
     def watches(self) -> list[tuple[Rule, Watch]]:
         """A fresh memory for each rule about one run."""

@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import delete
 
 from paribus_service.errors import StartRefused
+from paribus_service.orchestration import columns
 from paribus_service.orchestration import findings as evaluating
 from paribus_service.orchestration import observer as observing
 from paribus_service.orchestration.observer import Observer
@@ -197,6 +198,56 @@ class TestLooks:
         watching.look()
 
         assert watching.stored("a")["high"].status == "not_found"
+
+
+class TestLongHistories:
+    def test_a_run_is_evaluated_once_its_lines_are_folded(
+        self, watching: Watching, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(observing, "MOST_PARSED", 2)
+        monkeypatch.setattr(observing, "FOLD_AT", 1)
+        monkeypatch.setattr(columns, "LINES_A_FOLD", 3)
+        start(watching.lab, "a")
+        watching.log("a", *[20] * 7)
+
+        watching.look()  # folds 3 of 7
+        assert watching.stored("a") == {}
+
+        watching.look()  # folds 6 of 7: one is left to be parsed
+        assert watching.stored("a")["high"].document["numbers"]["above"] == 7
+
+    def test_runs_are_looked_at_in_parts_of_few_lines(
+        self, watching: Watching, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        parts: list[list[int]] = []
+        whole = evaluating.evaluate
+
+        def noted(session: Any, run_pks: Any, book: Any, **more: Any) -> Any:
+            parts.append(list(run_pks))
+            return whole(session, run_pks, book, **more)
+
+        monkeypatch.setattr(evaluating, "evaluate", noted)
+        monkeypatch.setattr(observing, "LINES_AT_ONCE", 5)
+        for name, lines in (("a", 2), ("b", 3), ("c", 9), ("d", 1)):
+            start(watching.lab, name)
+            watching.log(name, *[1] * lines)
+
+        watching.look()
+
+        assert [len(part) for part in parts] == [2, 1, 1]
+
+    def test_of_a_very_long_run_the_keys_that_rules_name_are_read(
+        self, watching: Watching, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(evaluating, "LONG_RUN", 1)
+        start(watching.lab, "a")
+        lines = [json.dumps({"_step": i, "k": 20, "other": "NaN"}) for i in range(3)]
+        watching.lab.log("a", *lines)
+
+        watching.look()
+
+        assert watching.stored("a")["high"].status == "found"
+        assert "other" not in watching.stored("a")["non_finite"].document["sentence"]
 
 
 class TestFolding:
