@@ -2,6 +2,7 @@
 
     .venv/bin/python -m benchmarks.upstream.run                       # 2,000 runs of 200 rows
     .venv/bin/python -m benchmarks.upstream.run --runs 50 --rows 200  # seconds
+    .venv/bin/python -m benchmarks.upstream.run --fake --runs 50000 --rows 2
 
 From the repository root. A second Paribus plays the server, in a process of its own; between them
 is the official client, in its own, as in service. Paribus here and there share the machine, so a
@@ -10,6 +11,9 @@ real server that is farther away costs its round trips more, and this machine le
 Memory is the highest resident set of the process that mirrors, less what it had before (Linux);
 `client` is the highest of the client's process. Nothing is tuned for this: pages,
 budget and pace are those of a service, but for its limit of requests a minute, which is lifted.
+
+With `--fake` a server in memory answers at once: what is measured is our own tables, with more
+runs than a Paribus in the server's place would be filled with in an hour.
 """
 
 import argparse
@@ -21,17 +25,21 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import httpx
 
+from benchmarks.upstream.in_memory import InMemory
 from paribus_service.clock import Clock
 from paribus_service.orchestration import recorder
 from paribus_service.orchestration.recorder import Chunk, RunUpsert, StreamReport
 from paribus_service.orchestration.upstream.conversation import Conversation
 from paribus_service.orchestration.upstream.importing import Importer, Wanted
+from paribus_service.orchestration.upstream.messages import Upstream
 from paribus_service.settings import Settings
 from paribus_service.store.database import open_database
 from paribus_service.store.engine import session_scope
@@ -41,6 +49,7 @@ HERE = Path(__file__).parent
 ENTITY, PROJECT = "paribus", "bench"
 KEYS = 6  # numbers in a row, beside the client's own three
 RUNS_A_COMMIT = 50
+Count = Callable[[], int]
 READY_SECONDS = 60.0
 
 
@@ -135,28 +144,56 @@ def _measure(url: str, here: Path, runs: int, rows: int) -> list[Cost]:
     upstream = Conversation.from_settings(settings)
     importer = Importer(engine, upstream, clock)
     upstream.server()  # the client has started
-    Path("/proc/self/clear_refs").write_text("5")  # the highest so far was of filling
-    before, found = _highest_mib(), []
+    count = partial(_requests, url)
+    more = StreamReport(history=Chunk(rows, [_row(rows, 0)]))
     try:
-        found.append(_one("first", importer, url, runs, runs * rows, before))
-        found.append(_one("again, nothing new", importer, url, runs, 0, before))
-        more = StreamReport(history=Chunk(rows, [_row(rows, 0)]))
-        _log_there(url, more)
-        found.append(_one("again, one new row", importer, url, runs, 1, before))
+        return _thrice(importer, count, lambda: _log_there(url, more), runs, rows)
     finally:
         upstream.close()
         engine.dispose()
+
+
+def measure_fake(runs: int, rows: int) -> list[Cost]:
+    """The same over a server in memory."""
+    told, _ = _run(0, rows)
+    config = {key: entry["value"] for key, entry in json.loads(told.config_text or "{}").items()}
+    there = InMemory(runs, [_row(step, 1) for step in range(rows)], config)
+    with tempfile.TemporaryDirectory() as folder:
+        engine = open_database(Settings(data_dir=Path(folder), dev=True))
+        # What an import asks: the rest of the conversation is no part of it.
+        importer = Importer(engine, cast(Upstream, there), Clock())
+        try:
+            return _thrice(
+                importer,
+                lambda: there.requests,
+                lambda: there.log(0, _row(rows, 0)),
+                runs,
+                rows,
+            )
+        finally:
+            engine.dispose()
+
+
+def _thrice(
+    importer: Importer, count: Count, log_one: Callable[[], None], runs: int, rows: int
+) -> list[Cost]:
+    Path("/proc/self/clear_refs").write_text("5")  # the highest so far was of filling
+    before = _highest_mib()
+    found = [_one("first", importer, count, runs, runs * rows, before)]
+    found.append(_one("again, nothing new", importer, count, runs, 0, before))
+    log_one()
+    found.append(_one("again, one new row", importer, count, runs, 1, before))
     return found
 
 
-def _one(what: str, importer: Importer, url: str, runs: int, rows: int, before: float) -> Cost:
-    asked, began = _requests(url), time.perf_counter()
+def _one(what: str, importer: Importer, count: Count, runs: int, rows: int, before: float) -> Cost:
+    asked, began = count(), time.perf_counter()
     found = importer.open(Wanted(ENTITY, PROJECT))
     while found.state != MirrorState.IDLE:
         found = importer.go_on(found.id, seconds=5)
         if found.problem:
             raise SystemExit(found.problem)
-    seconds, requests = time.perf_counter() - began, _requests(url) - asked
+    seconds, requests = time.perf_counter() - began, count() - asked
     assert (found.counts.runs, found.counts.pending) == (runs, 0), found
     return Cost(
         what=what,
@@ -209,11 +246,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("--runs", type=int, default=2_000)
     parser.add_argument("--rows", type=int, default=200)
+    parser.add_argument("--fake", action="store_true", help="a server in memory, and no client")
     parser.add_argument("--json", type=Path, help="also write the figures there")
     chosen = parser.parse_args()
     logging.getLogger("httpx").setLevel(logging.WARNING)
-    costs = measure(chosen.runs, chosen.rows)
-    print(f"{chosen.runs} runs of {chosen.rows} rows, {os.cpu_count()} cores")
+    costs = (measure_fake if chosen.fake else measure)(chosen.runs, chosen.rows)
+    where = "a server in memory" if chosen.fake else "a second Paribus"
+    print(f"{chosen.runs} runs of {chosen.rows} rows on {where}, {os.cpu_count()} cores")
     print(f"{'':20}{'s':>9}{'requests':>10}{'a run':>8}{'rows/s':>10}{'MiB':>7}{'client':>8}")
     for cost in costs:
         print(
@@ -229,6 +268,7 @@ def _facts(chosen: Any, costs: list[Cost]) -> dict[str, Any]:
     return {
         "runs": chosen.runs,
         "rows": chosen.rows,
+        "fake": chosen.fake,
         **machine,
         "costs": [asdict(c) for c in costs],
     }

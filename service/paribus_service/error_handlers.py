@@ -7,6 +7,7 @@ answers first, and None from it means that a program asked.
 """
 
 import logging
+import math
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
@@ -197,7 +198,7 @@ def problem_of(request: Request, error: Exception) -> Response:
         facts = {"state": error.state, "legal": list(error.legal)}
     if isinstance(error, errors.DataChanged):
         facts = {"data_version": error.present}
-    return problem(
+    answer = problem(
         request,
         status_of(error),
         code_of(error),
@@ -205,6 +206,9 @@ def problem_of(request: Request, error: Exception) -> Response:
         problems=problems_of(error),
         **facts,
     )
+    if isinstance(error, errors.UpstreamBusy):  # not our own guess: as long as the server said
+        answer.headers["Retry-After"] = str(math.ceil(error.retry_after))
+    return answer
 
 
 def code_of(error: Exception) -> str:

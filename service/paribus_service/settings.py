@@ -255,7 +255,8 @@ class Settings(BaseSettings):
     @field_validator("wandb_api_key")
     @classmethod
     def _is_a_key(cls, value: SecretStr | None) -> SecretStr | None:
-        return value if value and value.get_secret_value().strip() else None
+        key = value.get_secret_value().strip() if value else ""  # a file's last line has an end
+        return SecretStr(key) if key else None
 
     @cached_property
     def effective_database_url(self) -> str:

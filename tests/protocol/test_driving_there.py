@@ -4,6 +4,7 @@ A second Paribus plays the server. The newest client enqueues runs; 0.21.4 canno
 driven by its controller's schedule.
 """
 
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,12 +13,14 @@ from typing import Any
 import pytest
 import yaml
 
-from paribus_service.orchestration.upstream.conversation import Conversation
+from paribus_service.orchestration.upstream.conversation import MODULE, Conversation
 from paribus_service.orchestration.upstream.driving import Driver
 from paribus_service.orchestration.upstream.launching import Launcher
 from paribus_service.orchestration.upstream.messages import SweepPath
 from paribus_service.store import runs as run_store
+from paribus_service.store import sweeps as sweep_store
 from paribus_service.store import upstream_sweeps
+from paribus_sweeps import library
 from tests.factories import Lab
 from tests.protocol.live import KEY, LiveService
 from tests.protocol.test_upstream_process import program as program
@@ -27,6 +30,15 @@ import wandb
 run = wandb.init()
 for step in range(3):
     run.log({"loss": run.config["batch"] / 8 + 2 - step})
+"""
+STAND_IN = """
+import wandb
+run = wandb.init()
+batch, seed = run.config["per_device_train_batch_size"], run.config["seed"]
+share = {"1:1": 1, "4:1": 4}[run.config["train_test_ratio"]]
+for step in range(3):
+    run.log({"eval/loss": 1.0 / (step + 1), "train_step/grad_norm": 1.0 + step})
+run.log({"holdout/loss": batch / 64 - share / 8 + seed / 1000})
 """
 CONFIG = {
     "name": "there",
@@ -59,8 +71,8 @@ class Ours:
             now = self.lab.clock.now()
             return self.launcher.confirm(session, launch, text, created_by=None, now=now).id
 
-    def look_until(self, state: str, sweep: str) -> None:
-        deadline = time.monotonic() + 90
+    def look_until(self, state: str, sweep: str, *, seconds: float = 90) -> None:
+        deadline = time.monotonic() + seconds
         while self.lab.sweep(sweep).state != state:
             assert time.monotonic() < deadline, [
                 (trial.state, trial.reason) for trial in self.lab.trials(sweep)
@@ -105,6 +117,70 @@ class TestAnAgentThere:
         with ours.lab.reading() as session:
             known = upstream_sweeps.get(session, sweep)
         return SweepPath(known.entity, known.project, known.remote_id)
+
+
+class TestTheShippedDemo:
+    """`batch-size-or-ratio-demo` as it is shipped; a stand-in takes its program's name."""
+
+    def config(self) -> dict[str, Any]:
+        config: dict[str, Any] = yaml.safe_load(library.load("batch-size-or-ratio-demo").text)
+        return {**config, "tracking": "upstream"}
+
+    def test_its_first_trials_wait_there_as_laid_out(
+        self, ours: Ours, own_live: LiveService
+    ) -> None:
+        sweep = ours.launch(self.config())
+
+        ours.driver.look()
+
+        # By the controller's schedule one waits there; where runs are enqueued, a queue of two.
+        number = 1 if ours.way(sweep) == "controller" else 2
+        trials = ours.lab.trials(sweep)
+        assert [trial.state for trial in trials] == ["leased"] * number + ["queued"] * (
+            12 - number
+        )
+        with own_live.reading() as session:
+            there = run_store.list_runs(session, sweep_id=sweep)
+        waiting = [
+            {key: entry["value"] for key, entry in run.config.items() if key != "_wandb"}
+            for run in sorted(there, key=lambda run: run.pk)
+        ]
+        assert waiting == [trial.args for trial in trials[:number]]
+        assert {args["train_test_ratio"] for args in waiting} <= {"1:1", "4:1"}
+
+    def test_two_agents_there_do_all_twelve_once(
+        self, tmp_path: Path, own_live: LiveService
+    ) -> None:
+        ours = Ours(tmp_path, own_live, {"command": [sys.executable, "-m", MODULE]})
+        package = own_live.directory / "stand-in" / "paribus_agent"
+        package.mkdir(parents=True)
+        (package / "__init__.py").touch()
+        (package / "train.py").write_text(STAND_IN)
+        sweep = ours.launch(self.config())
+
+        for _ in range(2):
+            own_live.start_process(
+                ["wandb", "agent", f"paribus/imdb-demo/{sweep}"],
+                {"PYTHONPATH": str(package.parent)},
+            )
+        ours.look_until("finished", sweep, seconds=400)
+        ours.upstream.close()
+
+        trials = ours.lab.trials(sweep)
+        assert [(trial.state, trial.attempts) for trial in trials] == [("finished", 1)] * 12
+        with ours.lab.reading() as session:
+            runs = {run.pk: run for run in run_store.list_runs(session, sweep_id=sweep)}
+            agents = sweep_store.list_agents(session, sweep_id=sweep)
+        assert len(runs) == 12
+        for trial in trials:
+            run = runs[trial.run_pk or 0]
+            batch, ratio = (
+                trial.args[key] for key in ("per_device_train_batch_size", "train_test_ratio")
+            )
+            expected = batch / 64 - int(ratio[0]) / 8 + trial.args["seed"] / 1000
+            assert (run.summary["holdout/loss"], run.history_lines) == (expected, 4)
+        assert len(agents) == 2
+        assert sum(agent.runs_started for agent in agents) == 12
 
 
 class TestALaunchThatWasCutOff:

@@ -26,3 +26,14 @@ class TestDatabase:
             _ = settings.effective_database_url
 
         assert "secret" not in str(found.value)
+
+
+class TestKeyOfAWandbServer:
+    def test_a_line_end_that_came_from_a_file_is_no_part_of_it(self) -> None:
+        key = Settings(wandb_api_key=f"{'k' * 40}\n").wandb_api_key
+
+        assert key is not None
+        assert key.get_secret_value() == "k" * 40
+
+    def test_an_empty_one_is_none(self) -> None:
+        assert Settings(wandb_api_key=" ").wandb_api_key is None

@@ -107,11 +107,13 @@ def heartbeat(
 
     Raises:
         NotFound: No such agent; the client then ends.
+        NotAllowed: It is an agent of a W&B server, which tells it what to do.
     """
     if sweep_store.note_all_well(session, agent_id, listed, now=now):
         return None  # nearly every heartbeat: its runs are alive, and there is nothing to order
     agent = sweep_store.get_agent(session, agent_id)
     sweep = sweep_store.get_sweep(session, agent.sweep_id)
+    _refuse_elsewhere(sweep)
     live = {run_id for run_id, alive in listed.items() if alive}
     agent.heartbeat_at, agent.run_state = now, dict(listed)
     if agent.state == AgentState.GONE:

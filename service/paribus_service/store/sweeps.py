@@ -9,12 +9,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, func, insert, select, tuple_, update
+from sqlalchemy import delete, exists, func, insert, select, tuple_, update
 from sqlalchemy.orm import Session
 
 from paribus_service.errors import NotFound
 from paribus_service.store.states import RUN_LIVE, AgentState, RunState, TrialState
-from paribus_service.store.tables import Agent, Project, Run, Sweep, Trial
+from paribus_service.store.tables import Agent, Project, Run, Sweep, Trial, UpstreamSweep
+
+_IS_ELSEWHERE = exists().where(UpstreamSweep.sweep_id == Agent.sweep_id)
+"""Of an agent in a query: it asks a W&B server for runs, and we are told of it."""
 
 
 def get_sweep(session: Session, sweep_id: str) -> Sweep:
@@ -285,9 +288,10 @@ def note_all_well(
     Returns:
         True if the agent works and lists as alive every live run that it was handed, and none of
         them is asked to stop; False, with nothing changed, where there is more to see to.
+        It is False for an agent of a W&B server, which has no business here.
     """
     live = {run_id for run_id, alive in listed.items() if alive}
-    state = session.scalar(select(Agent.state).where(Agent.id == agent_id))
+    state = session.scalar(select(Agent.state).where(Agent.id == agent_id, ~_IS_ELSEWHERE))
     if not live or state != AgentState.RUNNING:
         return False
     handed = session.execute(
@@ -310,10 +314,11 @@ def note_all_well(
 
 
 def silent_agents(session: Session, *, since: datetime) -> Sequence[Agent]:
-    """Agents that should be there and were last heard at `since` or before."""
-    return session.scalars(
-        select(Agent).where(Agent.state != AgentState.GONE, Agent.heartbeat_at <= since)
-    ).all()
+    """Agents of ours that should be there and were last heard at `since` or before."""
+    query = select(Agent).where(
+        Agent.state != AgentState.GONE, Agent.heartbeat_at <= since, ~_IS_ELSEWHERE
+    )
+    return session.scalars(query).all()
 
 
 def other_hosts(session: Session, sweep_id: str, host: str) -> bool:

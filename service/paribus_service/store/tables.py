@@ -472,7 +472,10 @@ class FindingRow(Base):
 
 
 class Agent(Base):
-    """A `wandb agent` process."""
+    """A `wandb agent` process: one of ours, or one that asks the W&B server of its sweep.
+
+    Of the latter `state`, `host`, `runs_started` and the times are what that server says.
+    """
 
     __tablename__ = "agents"
 

@@ -1,6 +1,6 @@
 """Queries on sweeps that a W&B server holds, and on what was handed to it. They never commit."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, and_, exists, func, or_, select
@@ -133,9 +133,15 @@ def count_live(session: Session, sweep: Sweep) -> int:
 
 
 def adoptable(session: Session, sweep: Sweep) -> Sequence[Run]:
-    """Runs of a sweep that belong to no trial yet: the server's own search made them."""
+    """Runs of a sweep that belong to no trial yet: the server's own search made them.
+
+    Copies of them that somebody imported into another project are not meant.
+    """
     query = select(Run).where(
-        Run.sweep_id == sweep.id, Run.trial_id.is_(None), Run.deleted_at.is_(None)
+        Run.sweep_id == sweep.id,
+        Run.project_id == sweep.project_id,
+        Run.trial_id.is_(None),
+        Run.deleted_at.is_(None),
     )
     return session.scalars(query.order_by(Run.created_at, Run.pk)).unique().all()
 
@@ -149,6 +155,20 @@ def waiting_trials(session: Session, sweep_id: str) -> Sequence[Trial]:
     """Trials of a sweep that wait, in the order of the design."""
     query = select(Trial).where(Trial.sweep_id == sweep_id, Trial.state == TrialState.QUEUED)
     return session.scalars(query.order_by(Trial.number)).all()
+
+
+def gpus_of_hosts(session: Session, sweep_id: str, hosts: Collection[str]) -> dict[str, set[str]]:
+    """Host → the kinds of GPU that runs of the sweep named there."""
+    query = (
+        select(Run.host, Run.gpu_name)
+        .where(Run.sweep_id == sweep_id, Run.host.in_(hosts), Run.gpu_name.is_not(None))
+        .distinct()
+    )
+    found: dict[str, set[str]] = {}
+    for host, gpu in session.execute(query):
+        if host is not None and gpu is not None:
+            found.setdefault(host, set()).add(gpu)
+    return found
 
 
 def last_act(session: Session, sweep_id: str) -> datetime | None:

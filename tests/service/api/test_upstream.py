@@ -9,6 +9,7 @@ import yaml
 from fastapi.testclient import TestClient
 
 from paribus_service import app as application
+from paribus_service.errors import UpstreamBusy
 from paribus_service.orchestration.upstream.launching import Launcher
 from tests.factories import Lab, grid_config
 from tests.service.api.conftest import settings_of
@@ -102,6 +103,15 @@ class TestRegistering:
         assert answer.status_code == 503
         assert "connection refused" in answer.json()["detail"]
         assert api.get(SWEEPS).json()["items"] == []
+
+    def test_a_server_that_limits_rates_says_how_long_to_wait(
+        self, api: TestClient, there: FakeUpstream
+    ) -> None:
+        there.fail(UpstreamBusy(URL, "say who it is", 29.5), on="server")
+
+        answer = api.post(SWEEPS, json=design_config())
+
+        assert (answer.status_code, answer.headers["Retry-After"]) == (503, "30")
 
     def test_an_id_that_is_taken_here_is_taken_back_there(
         self, api: TestClient, lab: Lab, there: FakeUpstream

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import delete, func, select
 
@@ -57,7 +57,6 @@ def values(history: History, key: str) -> list[float]:
 
 
 class TestPacking:
-    @settings(deadline=None)
     @given(st.lists(st.floats(width=64), max_size=300), st.integers(0, 10**9))
     def test_every_float_comes_back_bit_for_bit(self, numbers: list[float], first: int) -> None:
         rows = np.arange(first, first + len(numbers), dtype=np.int64)

@@ -53,7 +53,7 @@ query GetSweep($name: String!, $project: String, $entity: String) {{
   project(name: $project, entityName: $entity) {{
     sweep(sweepName: $name) {{
       {_SWEEP_FIELDS}
-      agents {{ edges {{ node {{ id name host state heartbeatAt }} }} }}
+      agents {{ edges {{ node {{ id name host state totalRuns createdAt heartbeatAt }} }} }}
     }}
   }}
 }}

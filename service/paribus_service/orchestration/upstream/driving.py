@@ -23,7 +23,7 @@ from paribus_service.errors import (
     UpstreamError,
     UpstreamNotFound,
 )
-from paribus_service.orchestration.upstream import adopting, mirror
+from paribus_service.orchestration.upstream import adopting, fleet, mirror
 from paribus_service.orchestration.upstream.handing import Dispatcher, working_agents
 from paribus_service.orchestration.upstream.launching import Launcher
 from paribus_service.orchestration.upstream.messages import RemoteSweep, SweepPath, Upstream
@@ -215,6 +215,7 @@ class Driver:
             known = upstream_sweeps.get(session, place.sweep_id)
             known.agents = working_agents(there)
             known.url = there.url or known.url
+            fleet.take_agents(session, place.sweep_id, there.agents, now=now)
             if known.problem is not None:
                 known.problem = known.problem_since = None
                 known.updated_at = now

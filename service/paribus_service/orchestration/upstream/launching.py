@@ -258,9 +258,11 @@ def _refuse_reserved_keys(plan: Plan) -> None:
     """Keys that W&B keeps for itself in a run's config.
 
     Raises:
-        InvalidRequest: A parameter or a factor has one.
+        InvalidRequest: A parameter, a factor or a replicate has one.
     """
     taken = {p.key for p in plan.spec.parameters} | {k for f in plan.factors for k in f.keys}
+    if plan.spec.design is not None:
+        taken |= plan.spec.design.replicates.keys()
     problems = [
         Problem(
             f"/parameters/{key}",

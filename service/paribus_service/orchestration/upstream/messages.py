@@ -69,6 +69,11 @@ class RemoteAgent:
     host: str | None = None
     state: str | None = None
     heartbeat_at: datetime | None = None
+    name: str | None = None
+    """What W&B's pages call it; the id is the one that mutations take."""
+    created_at: datetime | None = None
+    total_runs: int | None = None
+    """Runs that it was given; None where the server does not say."""
 
 
 @dataclass(frozen=True, slots=True)

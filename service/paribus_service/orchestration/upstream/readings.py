@@ -77,7 +77,13 @@ def _scheduled(scheduler: Node) -> list[Scheduled]:
 
 def _agent(node: Node) -> RemoteAgent:
     return RemoteAgent(
-        node["id"], node.get("host"), node.get("state"), moment(node.get("heartbeatAt"))
+        node["id"],
+        node.get("host"),
+        node.get("state"),
+        moment(node.get("heartbeatAt")),
+        name=node.get("name"),
+        created_at=moment(node.get("createdAt")),
+        total_runs=node.get("totalRuns"),
     )
 
 

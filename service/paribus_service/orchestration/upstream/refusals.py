@@ -23,12 +23,28 @@ Kind = Literal["refused_key", "not_found", "too_old", "busy", "unreachable", "fa
 PROBE_SECONDS = 5.0
 """A server that takes longer for one line is as good as down."""
 _NO_RIGHTS = re.compile(
-    r"permission denied|not authorized|unauthorized|forbidden|api key must|verification failed",
+    r"permission denied|not authorized|unauthorized|forbidden|api key m(?:ust|ay only)|"
+    r"verification failed|"
+    r"invalid credentials",  # 0.31.0, where the server knows no user for the key
     re.IGNORECASE,
 )
 _UNKNOWN_FIELD = re.compile(r"cannot query field|unknown argument|unknown type", re.IGNORECASE)
 _STATUS_IN_TEXT = re.compile(r"HTTP (\d{3})|(\d{3}) (?:Client|Server) Error")
+_NO_JSON = re.compile(
+    r"invalid character '.+' looking for beginning of value|Expecting value: line"
+)
+"""Of Go's reader, and of Python's."""
 _MISSING = re.compile(r"\b(?:not found|could not find|does not exist|no such)\b", re.IGNORECASE)
+
+
+class _Staying(urllib.request.HTTPRedirectHandler):
+    """Follows nothing: another host would be sent the key."""
+
+    def redirect_request(self, *_: Any) -> None:
+        """No request at all; the redirection is the answer."""
+
+
+_OPENER = urllib.request.build_opener(_Staying)
 
 
 class Refusal(Exception):
@@ -52,6 +68,9 @@ def refusal_of(status: int, said: str) -> Refusal:
         return Refusal("refused_key", said)
     if _UNKNOWN_FIELD.search(said):
         return Refusal("too_old", said, feature="this request")
+    if status == 200 and _NO_JSON.search(said):
+        hint = "its answer is no JSON: see that PARIBUS_WANDB_BASE_URL is the server's API"
+        return Refusal("failed", f"{hint}, as https://api.wandb.ai is ({said})")
     if status == 429:
         return Refusal("busy", said)
     if status in (404, 410) or _MISSING.search(said):
@@ -82,7 +101,7 @@ def probe(base_url: str, key: str, said: str) -> Refusal:
         },
     )
     try:
-        with urllib.request.urlopen(request, timeout=PROBE_SECONDS):
+        with _OPENER.open(request, timeout=PROBE_SECONDS):
             return Refusal("unreachable", said)
     except urllib.error.HTTPError as error:
         with error:

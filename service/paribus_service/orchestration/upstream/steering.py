@@ -27,6 +27,7 @@ from sqlalchemy.orm import Session
 from paribus_service.clock import Clock
 from paribus_service.errors import IllegalTransition
 from paribus_service.orchestration import registry, trials
+from paribus_service.orchestration.upstream import fleet
 from paribus_service.orchestration.upstream.handing import stop_there
 from paribus_service.orchestration.upstream.messages import RemoteSweep, RunPath, Upstream
 from paribus_service.store import events, upstream_sweeps
@@ -183,6 +184,8 @@ class Steering:
                     if run.state in RUN_LIVE:
                         trials.end_run(session, run, RunState.STOPPED, now=now, reason=reason)
                 trials.end_unsent(session, trial, now=now, reason=reason)
+            fleet.take_agents(session, sweep_id, [], now=now)
+            known.agents = 0
             known.state_there, known.state_here = "FINISHED", sweep.state
 
 

@@ -23,6 +23,7 @@ from paribus_service.orchestration.recorder import Chunk, RunUpsert, StreamRepor
 from paribus_service.orchestration.upstream.messages import HistoryPage, RemoteRun
 from paribus_service.store import events, mirrors
 from paribus_service.store import runs as run_store
+from paribus_service.store import sweeps as sweep_store
 from paribus_service.store.json_text import read_json
 from paribus_service.store.states import RUN_ENDED, RUN_LIVE, RunState
 from paribus_service.store.tables import Project, Run
@@ -216,8 +217,11 @@ def _put_into_sweep(session: Session, run: Run, remote: RemoteRun) -> None:
     there = mirrors.sweep_there(
         session, entity=path.entity, project=path.project, remote_id=remote.sweep_id
     )
-    if there is not None:
-        run.sweep_id = there.sweep_id
+    if there is None:
+        return
+    sweep = sweep_store.get_sweep(session, there.sweep_id)
+    if sweep.project_id == run.project_id:  # and not where a copy of the project was taken in
+        run.sweep_id = sweep.id
 
 
 def _bring_back(session: Session, run: Run, mirror: UpstreamRun, *, now: datetime) -> None:

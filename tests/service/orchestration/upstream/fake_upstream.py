@@ -192,11 +192,33 @@ class FakeUpstream:
         """
         self._failures.append(Failure(error, on, times, takes_effect))
 
-    def add_agent(self, at: SweepPath, *, host: str = "host-a", state: str = "RUNNING") -> None:
-        """A worker that asks for runs of a sweep."""
-        sweep = self.sweep_table[at]
-        agent = RemoteAgent(f"agent-{next(self._numbers)}", host, state, self._tick())
+    def add_agent(
+        self,
+        at: SweepPath,
+        *,
+        host: str | None = "host-a",
+        state: str | None = "RUNNING",
+        **more: Any,
+    ) -> RemoteAgent:
+        """A worker that asks for runs of a sweep; `more` are fields of `RemoteAgent`."""
+        sweep, now = self.sweep_table[at], self._tick()
+        known = {"id": f"agent-{next(self._numbers)}", "created_at": now, "heartbeat_at": now}
+        agent = RemoteAgent(host=host, state=state, **{**known, **more})
         sweep.seen = replace(sweep.seen, agents=[*sweep.seen.agents, agent])
+        return agent
+
+    def edit_agent(self, at: SweepPath, agent: RemoteAgent, **changes: Any) -> None:
+        """It is heard from again, otherwise than before."""
+        sweep = self.sweep_table[at]
+        told = replace(agent, **{"heartbeat_at": self._tick(), **changes})
+        agents = [told if one.id == agent.id else one for one in sweep.seen.agents]
+        sweep.seen = replace(sweep.seen, agents=agents)
+
+    def forget_agent(self, at: SweepPath, agent: RemoteAgent) -> None:
+        """It is not listed any more."""
+        sweep = self.sweep_table[at]
+        agents = [one for one in sweep.seen.agents if one.id != agent.id]
+        sweep.seen = replace(sweep.seen, agents=agents)
 
     def agent_takes(self, at: SweepPath) -> FakeRun | None:
         """An idle agent asks for a run of the sweep: the oldest enqueued one runs, if there is."""

@@ -1,15 +1,22 @@
 """Calls to a server that is a dictionary: which questions are asked, and what answers mean."""
 
 import json
+import threading
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
 
 import pytest
 
 from paribus_service.orchestration.upstream import calls, documents, readings
 from paribus_service.orchestration.upstream.messages import Scheduled
-from paribus_service.orchestration.upstream.refusals import Refusal, refusal_of, retry_after
+from paribus_service.orchestration.upstream.refusals import (
+    Refusal,
+    probe,
+    refusal_of,
+    retry_after,
+)
 
 
 class Asked:
@@ -293,6 +300,8 @@ class TestWhatAnAnswerMeans:
             (401, "x", "refused_key"),
             (403, "x", "refused_key"),
             (200, "permission denied", "refused_key"),
+            (200, "API key may only contain the letters A-Z, digits and", "refused_key"),
+            (200, "invalid credentials: the server did not recognize an account", "refused_key"),
             (400, 'Cannot query field "x" on type "Run"', "too_old"),
             (429, "slow down", "busy"),
             (404, "x", "not_found"),
@@ -309,8 +318,49 @@ class TestWhatAnAnswerMeans:
         assert refusal_of(status, said).kind == kind
 
     @pytest.mark.parametrize(
+        "said",
+        [
+            "invalid character '<' looking for beginning of value",  # 0.31.0, a page in HTML
+            "Expecting value: line 1 column 1 (char 0)",  # 0.21.4
+        ],
+    )
+    def test_a_page_instead_of_an_answer_asks_for_the_right_address(self, said: str) -> None:
+        found = refusal_of(200, said)
+
+        assert found.kind == "failed"
+        assert "PARIBUS_WANDB_BASE_URL" in found.said
+
+    @pytest.mark.parametrize(
         ("header", "seconds"),
         [("7", 7), ("1.5", 1.5), ("-1", 0), ("Sun, 06 Nov 1994 08:49:37 GMT", 0), ("soon", None)],
     )
     def test_retry_after_is_seconds_or_a_date(self, header: str, seconds: float | None) -> None:
         assert retry_after(header) == seconds
+
+
+class TestAskingWhyThereWasNoAnswer:
+    def test_a_redirection_takes_the_key_to_no_other_host(self) -> None:
+        asked: list[str] = []
+
+        class Elsewhere(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                asked.append(self.headers.get("Authorization", ""))
+                self.send_error(404)
+
+            def do_POST(self) -> None:
+                self.send_response(302)
+                self.send_header(
+                    "Location", f"http://localhost:{self.server.server_address[1]}/login"
+                )
+                self.end_headers()
+
+            def log_message(self, *_: Any) -> None:
+                """Say nothing."""
+
+        with HTTPServer(("127.0.0.1", 0), Elsewhere) as server:
+            threading.Thread(target=server.serve_forever, daemon=True).start()
+            found = probe(f"http://127.0.0.1:{server.server_port}", "k" * 40, "no answer")
+            server.shutdown()
+
+        assert asked == []
+        assert (found.kind, found.said) == ("failed", "it answers 302 Found")

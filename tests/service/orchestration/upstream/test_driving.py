@@ -11,6 +11,7 @@ import pytest
 from paribus_service.errors import UpstreamBusy, UpstreamFailed
 from paribus_service.orchestration import registry
 from paribus_service.store import early_stops
+from paribus_service.store import projects as project_store
 from paribus_service.store import runs as run_store
 from paribus_service.store.tables import Run
 from tests.factories import Lab, grid_config
@@ -412,6 +413,22 @@ class TestTheServersOwnSearch:
         assert by_args[0.2, 8] == "finished"
         assert list(by_args.values()).count("queued") == 3
         assert sides.there.count("enqueue_run") == 0
+
+    def test_a_copy_of_a_run_in_another_project_is_nobodys_trial(self, sides: Sides) -> None:
+        """As `paribus import team/imdb --project copy` makes it, beside the sweep's own run."""
+        search = {"method": "random", "run_cap": 4, "parameters": {"lr": {"min": 0.1, "max": 0.2}}}
+        sweep = sides.launch(grid_config(tracking="upstream", **search))
+        sides.finish(self.run_of(sides, sweep, "w1", lr=0.125))
+        sides.look(times=2)
+        lab = sides.lab
+        with lab.writing() as session:
+            elsewhere = project_store.ensure_project(session, "lab", "copy", now=lab.clock.now())
+            copy = run_store.add_run(session, elsewhere, "w1", now=lab.clock.now())
+            copy.sweep_id = sweep
+
+        sides.look(times=2)
+
+        assert sides.states(sweep) == ["finished"]
 
     def test_a_second_run_of_a_setting_counts_in_none(self, sides: Sides) -> None:
         sweep = sides.launch(grid_config(tracking="upstream"))

@@ -190,6 +190,15 @@ class TestWhatIsRefusedBeforeTheServerHearsOfIt:
 
         assert sides.there.calls == []
 
+    def test_such_a_key_as_a_replicate(self, sides: Sides) -> None:
+        config = design_config()
+        config["design"]["replicates"] = {"_wandb": [0, 1]}
+
+        with pytest.raises(InvalidRequest, match="_wandb is W&B's own part"):
+            sides.launch(config)
+
+        assert sides.there.calls == []
+
     def test_a_wandb_client_that_points_here(self, tmp_path: Path) -> None:
         with pytest.raises(NotOfferedHere, match="paribus launch"):
             Lab(tmp_path).register(design_config())
