@@ -44,8 +44,6 @@ OVERLAP = timedelta(minutes=1)  # between looks: a clock that was set back loses
 class _Memory:
     """What one observer knows of the runs it has seen."""
 
-    versions: dict[int, str] = field(default_factory=dict)
-    """Run → what it was last evaluated from."""
     watched: dict[int, Any] = field(default_factory=dict)
     """Run → what rules remember of it."""
     asked: set[int] = field(default_factory=set)
@@ -155,6 +153,7 @@ class Observer:
         with session_scope(self._engine, reads_only=True) as session:
             places = curve_store.history_places(session, [place.run_pk for place in some])
         run_pks = [pk for pk, place in places.items() if place.lines - place.folded <= MOST_PARSED]
+        self.ask(places.keys() - set(run_pks))  # at the next look, whenever they were heard from
         with session_scope(self._engine, reads_only=True) as session:
             found = findings.evaluate(session, run_pks, book, watched=self._memory.watched)
         with session_scope(self._engine) as session:

@@ -216,6 +216,24 @@ class TestLongHistories:
         watching.look()  # folds 6 of 7: one is left to be parsed
         assert watching.stored("a")["high"].document["numbers"]["above"] == 7
 
+    def test_one_that_ended_long_ago_is_not_forgotten_on_the_way(
+        self, watching: Watching, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(observing, "MOST_PARSED", 0)
+        monkeypatch.setattr(observing, "FOLD_ENDED_AT", 1)
+        monkeypatch.setattr(columns, "LINES_A_FOLD", 3)
+        start(watching.lab, "a")
+        watching.log("a", *[20] * 7)
+        watching.lab.finish("a")
+        watching.lab.clock.advance(3 * 86_400)
+        watching.observer = watching.observer_anew()
+        watching.observer.ask([watching.lab.run("a").pk])
+
+        for _ in range(3):  # 3, 6 and 7 of 7 lines are folded
+            watching.look()
+
+        assert watching.stored("a")["high"].document["numbers"]["above"] == 7
+
     def test_runs_are_looked_at_in_parts_of_few_lines(
         self, watching: Watching, monkeypatch: pytest.MonkeyPatch
     ) -> None:
