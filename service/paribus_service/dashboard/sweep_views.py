@@ -13,9 +13,10 @@ from paribus_service.dashboard.decide_views import decided
 from paribus_service.dashboard.design_views import DesignMatrix, design_matrix
 from paribus_service.dashboard.progress import Progress, progress
 from paribus_service.dashboard.sessions import DEV_KEY
+from paribus_service.dashboard.wording import DRIVERS
 from paribus_service.dependencies import Services, SessionDep
 from paribus_service.errors import InvalidRequest, NotFound, nearest
-from paribus_service.orchestration import registry, reports, revisions
+from paribus_service.orchestration import outside, registry, reports, revisions
 from paribus_service.orchestration.inquiries import Subject
 from paribus_service.store import overview, projects
 from paribus_service.store import runs as run_store
@@ -175,6 +176,7 @@ def shown_sweep(
         "is_live": is_live,
         "verbs": [verb for verb in VERBS if verb.name in registry.legal_verbs(sweep)],
         "command": agent_command(sweep, base=base, dev=services.settings.dev),
+        "driver": DRIVERS.get(outside.driven_by(sweep)),
         "factors": reports.factors_of_sweep(sweep),
         "by_reason": by_reason,
         "decided": found,

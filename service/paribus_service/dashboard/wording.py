@@ -26,6 +26,12 @@ GLYPHS = {
     "interrupted": "!",
     "gone": "–",
 }
+DRIVERS = {
+    "controller": "a controller of the wandb client (wandb.controller)",
+    "scheduler": "a scheduler of the wandb client (wandb sweep-scheduler)",
+    "client": "a client that enqueues each run (Sweep.enqueue_run)",
+}
+"""Who says what a sweep runs next, where neither this service nor a W&B server does."""
 _UNITS = ("bytes", "KiB", "MiB", "GiB", "TiB")
 _NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+(e[-+]?[0-9]+)?|e[-+]?[0-9]+)", re.ASCII)
 _DRAWN = 9  # characters; nobody types a longer number as a level

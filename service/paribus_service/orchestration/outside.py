@@ -20,7 +20,7 @@ Source: PROTOCOL 9; wandb 0.31.0, wandb/wandb_controller.py, wandb/apis/public/s
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from sqlalchemy.orm import Session
 
@@ -46,6 +46,17 @@ from paribus_sweeps.spec import driver_of
 _SCHEDULED = "schedule/"
 """Begins the key of a trial that came by the controller's schedule."""
 _RESERVED = ("_wandb", "wandb_version")
+
+
+DrivenBy = Literal["service", "controller", "scheduler", "client", "wandb_server"]
+
+
+def driven_by(sweep: Sweep) -> DrivenBy:
+    """Who says what the sweep runs next: this service, a client, or a W&B server by itself."""
+    driver = driver_of(sweep.config)
+    if driver is None and sweep.upstream is not None and sweep.upstream.way == "own":
+        return "wandb_server"
+    return driver or "service"
 
 
 def may_get_more(sweep: Sweep) -> bool:

@@ -143,6 +143,34 @@ class TestWhatElseIsShown:
         assert [page.status_code for page in pages] == [200] * 4
         assert "0.3" in pages[0].text
 
+    @pytest.mark.parametrize(
+        ("more", "word", "sentence"),
+        [
+            ({"method": "custom"}, "client", "a client that enqueues each run"),
+            ({"controller": {"type": "local"}}, "controller", "a controller of the wandb client"),
+            ({"scheduler": {"engine": "optuna"}}, "scheduler", "a scheduler of the wandb client"),
+        ],
+    )
+    def test_who_drives_it(
+        self, api: TestClient, lab: Lab, more: dict[str, Any], word: str, sentence: str
+    ) -> None:
+        sweep = driven(lab, **{"method": "grid", **more})
+
+        page = api.get(f"/lab/imdb/sweeps/{sweep}").text
+
+        assert api.get(f"{API}/sweeps/{sweep}").json()["driven_by"] == word
+        assert f'<dd id="driver">{sentence}' in page
+
+    def test_one_that_the_service_drives_names_no_other_driver(
+        self, api: TestClient, lab: Lab
+    ) -> None:
+        sweep = lab.register(grid_config())
+
+        page = api.get(f"/lab/imdb/sweeps/{sweep}").text
+
+        assert api.get(f"{API}/sweeps/{sweep}").json()["driven_by"] == "service"
+        assert 'id="driver"' not in page
+
     def test_the_plan_of_one_says_that_its_trials_are_not_known(self, api: TestClient) -> None:
         config = grid_config(method="bayes", controller={"type": "local"}, run_cap=7)
 

@@ -73,6 +73,7 @@ class TestRegistering:
         sweep = api.post(SWEEPS, json=grid_config()).json()
 
         assert (sweep["tracking"], sweep["upstream"]["way"]) == ("upstream", "own")
+        assert sweep["driven_by"] == "wandb_server"
         assert states_there(there) == ["PENDING"]
 
     def test_an_embedded_sweep_stays_here(self, api: TestClient, there: FakeUpstream) -> None:

@@ -9,7 +9,7 @@ from pydantic import Field
 from paribus_service.api import links
 from paribus_service.api.bodies.aliases import AliasesOut
 from paribus_service.api.bodies.base import Answer, Asked, Json, JsonObject
-from paribus_service.orchestration import registry
+from paribus_service.orchestration import outside, registry
 from paribus_service.orchestration.registry import Plan
 from paribus_service.orchestration.upstream import launching
 from paribus_service.store.states import SweepState, TrialState
@@ -76,6 +76,9 @@ class SweepOut(Answer):
     """Where its runs report: here, or on a W&B server."""
     upstream: ThereOut | None
     """Of a sweep that a W&B server holds."""
+    driven_by: outside.DrivenBy
+    """Who says what runs next: this service; a client's controller or scheduler, or one that
+    enqueues run by run; or a W&B server's own search."""
     run_cap: int | None
     expected_trials: int | None
     """Size of the design or grid, or the cap; null for a search without end."""
@@ -118,6 +121,7 @@ class SweepOut(Answer):
             program=sweep.program,
             tracking="embedded" if sweep.upstream is None else "upstream",
             upstream=_there(sweep),
+            driven_by=outside.driven_by(sweep),
             run_cap=sweep.run_cap,
             expected_trials=sweep.expected_trials,
             trial_counts={state: sweep.trial_counts.get(state, 0) for state in TrialState},
