@@ -4,8 +4,17 @@ Over the last third of a curve, of at least eight points, three things hold: Ken
 test in the direction in which the third moves has p >= .05; the change that Theil and Sen's slope
 makes of the third is at most two noise sds; and the points' own sd is at most two noise sds, since
 a curve that wanders up and down has no trend and still moves. The noise sd is METHOD 9.2's, of
-that third. Nothing is said of what came before it: the step that is named is the first of the
-third, and the curve may have stood still for longer. A curve of more than 120 points is first
+that third.
+
+Noise can make these three hold for a curve that goes on falling as before. So the third stands
+still only where its noise would hide little: the change that the slope makes of it, and 1.645
+standard errors of that change more (one-sided 95 %, independent noise around a line), are at most
+a tenth of the whole curve's range, where a straight line would move by a third. Otherwise the rule
+cannot tell, and says what would stay hidden. A curve of which the three hold from its first point
+to its last has never moved, and stands still whatever its noise.
+
+Nothing is said of what came before the third: the step that is named is its first, and the curve
+may have stood still for longer. A curve of more than 120 points is first
 averaged over at most 120 stretches of equally many, from its first point on; what comes behind the
 last whole stretch, fewer points than in each of the others, waits until its own is full. Of the
 training loss, that of every step is taken where it has more points than the logged one.
@@ -61,13 +70,38 @@ LEAST_WINDOW = Threshold(
     "then moves the third by about 1.2 noise sds, which two still contain.",
     low=5,  # the noise sd needs as many
 )
+HIDDEN = Threshold(
+    "plateau.hidden",
+    0.1,
+    "Ours, a rule of thumb: share of the curve's range that noise may hide in the last third. A "
+    "straight line moves by a third of its range there, so that one at a third of its former "
+    "pace is still told.",
+    high=1.0,
+)
 MOST_STRETCHES = 120  # forty in the last third, whose pairs take a millisecond
 ROUNDING = 1e-12  # of the values: equal ones have no sd but for it
+ONE_SIDED = 1.645  # standard errors: the normal distribution's 95 % point
 _ROLES = ("eval_loss", "train_loss")
 _NEXT = (
     "At this learning rate more of the same training is not shown to change it: lower the rate, "
     "or stop. A rate that is about to warm up or to decay may still move it."
 )
+_TO_LEARN_MORE = "A longer run, or a loss over more examples a point, has less noise to hide it."
+
+
+@dataclass(frozen=True, slots=True)
+class _Moved:
+    """How far a stretch of a curve moved, beside its noise."""
+
+    tested: Trend
+    change: float
+    """Slope times its length."""
+    noise_sd: float
+    sd: float
+    hidden: float
+    """The largest change that noise would not let one see: an upper bound of its size."""
+    is_level: bool
+    """Whether it shows no movement."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,58 +114,73 @@ class _Still:
     """Points that were looked at."""
     stretch: int
     """Points that were averaged into one."""
-    tested: Trend
-    change: float
-    """Slope times the length of the third."""
-    noise_sd: float
-    sd: float
-    is_level: bool
-    """Whether the third itself shows no movement."""
+    third: _Moved
     since: float
     until: float
     range: float
     """Of the whole curve: largest minus smallest value."""
+    has_moved: bool
+    """Whether the whole curve shows a movement."""
+    is_shown: bool
+    """Whether the third's noise would hide little, or the curve never moved."""
     behind: Movement | None = None
     """What the rule overfitting tests of it, within the third and where that is a trend."""
 
     @property
     def is_still(self) -> bool:
-        """Whether no test shows a movement."""
-        return self.is_level and self.behind is None
+        """Whether no test shows a movement, and one would have been seen."""
+        return self.third.is_level and self.is_shown and self.behind is None
+
+    @property
+    def is_told(self) -> bool:
+        """Whether it is known to stand still or to move."""
+        return self.is_still or not self.third.is_level or self.behind is not None
 
     def as_dict(self) -> dict[str, Any]:
+        third = self.third
         return {
             "n": self.n,
             "stretch": self.stretch,
-            "window": self.tested.points,
-            "p": self.tested.p,
-            "p_method": self.tested.method,
-            "tau": self.tested.tau,
-            "slope": self.tested.slope,
-            "change": self.change,
-            "noise_sd": self.noise_sd,
-            "sd": self.sd,
+            "window": third.tested.points,
+            "p": third.tested.p,
+            "p_method": third.tested.method,
+            "tau": third.tested.tau,
+            "slope": third.tested.slope,
+            "change": third.change,
+            "noise_sd": third.noise_sd,
+            "sd": third.sd,
             "since": self.since,
             "p_of_evaluations": self.behind.p if self.behind else None,
-            "share_of_range": abs(self.change) / self.range if self.range else None,
+            "range": self.range,
+            "share_of_range": abs(third.change) / self.range if self.range else None,
+            "hidden": third.hidden,
+            "has_moved": self.has_moved,
         }
 
     def __str__(self) -> str:
-        whole = self.tested.points * self.stretch
-        averaged = f", averaged to {self.tested.points}" if self.stretch > 1 else ""
+        third = self.third
+        whole = third.tested.points * self.stretch
+        averaged = f", averaged to {third.tested.points}" if self.stretch > 1 else ""
         last = f"over its last {whole:,} points{averaged} (from {place(self.since, self.x_name)})"
         by = (
-            f"by {number(self.change)}, sd {number(self.sd)} (noise sd {number(self.noise_sd)}, "
-            f"p = {number(self.tested.p)})"
+            f"by {number(third.change)}, sd {number(third.sd)} (noise sd "
+            f"{number(third.noise_sd)}, p = {number(third.tested.p)})"
         )
-        if not self.is_level:
+        if not third.is_level:
             return f"{self.key} moves: {by} {last}"
         still = f"{self.key} shows no movement beyond noise {last}: {by}"
         if self.behind is None:
-            return still
+            return still if self.is_shown else f"{still}; {self._what_hides()}"
         turned = "rises" if self.behind.rises else "falls"
         points = counted(self.behind.points, "point")
         return f"{still}; but by evaluations it {turned} ({points}, p = {number(self.behind.p)})"
+
+    def _what_hides(self) -> str:
+        share = 100 * self.third.hidden / self.range
+        return (
+            f"but this noise would hide a movement of up to {number(self.third.hidden)}, "
+            f"{share:.0f} % of all that the curve spans, so it may still be going on"
+        )
 
 
 class Plateau:
@@ -178,14 +227,14 @@ def _beside_evaluations(
     seen: Seen, looked: Mapping[str, _Still | str]
 ) -> Mapping[str, _Still | str]:
     """Hold what stands still beside what the rule overfitting tests of it."""
-    if not any(isinstance(found, _Still) and found.is_level for found in looked.values()):
+    if not any(isinstance(found, _Still) and found.third.is_level for found in looked.values()):
         return looked
     pair = pair_of(seen)
     if isinstance(pair, Finding) or len(pair.curve) < seen.thresholds[LEAST_EVALUATIONS.name]:
         return looked
     return {
         role: _beside(seen, pair, role, found)
-        if isinstance(found, _Still) and found.is_level
+        if isinstance(found, _Still) and found.third.is_level
         else found
         for role, found in looked.items()
     }
@@ -202,23 +251,29 @@ def _beside(seen: Seen, pair: Pair, role: str, found: _Still) -> _Still:
 
 def _said(seen: Seen, keys: Mapping[str, str], looked: Mapping[str, _Still | str]) -> Finding:
     sentence = "; ".join(str(found) for found in looked.values())
-    told = {role: found for role, found in looked.items() if isinstance(found, _Still)}
-    if not told:
-        return Finding.unknown(NAME, sentence, keys=tuple(keys.values()))
-    return _told(told, sentence if seen.facts.is_over else f"So far: {sentence}")
+    known = {role: found for role, found in looked.items() if isinstance(found, _Still)}
+    if any(found.is_told for found in known.values()):
+        return _told(known, sentence if seen.facts.is_over else f"So far: {sentence}")
+    return Finding.unknown(
+        NAME,
+        sentence,
+        keys=tuple(keys.values()),
+        numbers={role: found.as_dict() for role, found in known.items()},
+        next_step=_TO_LEARN_MORE if known else None,
+    )
 
 
-def _told(told: Mapping[str, _Still], sentence: str) -> Finding:
-    still = [role for role, found in told.items() if found.is_still]
+def _told(known: Mapping[str, _Still], sentence: str) -> Finding:
+    still = [role for role, found in known.items() if found.is_still]
     finding = Finding.absent(
         NAME,
         sentence,
-        keys=tuple(found.key for found in told.values()),
-        numbers={role: found.as_dict() for role, found in told.items()},
+        keys=tuple(found.key for found in known.values()),
+        numbers={role: found.as_dict() for role, found in known.items()},
     )
     if not still:
         return finding
-    first = told[still[0]]
+    first = known[still[0]]
     return finding.with_(
         status="found",
         label="both" if len(still) == len(_ROLES) else still[0],
@@ -235,28 +290,55 @@ def _look(seen: Seen, key: str) -> _Still | str:
     size, least = len(curve) // 3, int(seen.thresholds[LEAST_WINDOW.name])
     if size < least:
         return f"{key}: too few values ({len(curve):,}, and at least {3 * least} are needed)"
-    window = curve.at(slice(-size, None))
-    tested, noise = moving(window), feature_of(window, "noise_sd").value
-    with np.errstate(over="ignore", invalid="ignore"):
-        change = (tested.slope or 0.0) * float(window.x[-1] - window.x[0])
-        sd, spread = float(np.std(window.values, ddof=1)), float(np.ptp(curve.values))
-    if noise is None or tested.slope is None or not np.isfinite([change, sd, spread]).all():
+    third = _moved(seen, curve.at(slice(-size, None)))
+    with np.errstate(over="ignore"):
+        spread = float(np.ptp(curve.values))
+    if third is None or not math.isfinite(spread):
         return f"{key}: the values are too large to compute with"
-    bound = seen.thresholds[NOISE_SDS.name] * noise + ROUNDING * float(np.abs(window.values).max())
+    is_seen = third.hidden <= seen.thresholds[HIDDEN.name] * spread + _rounding(curve)
+    has_moved = _has_moved(seen, curve)
     return _Still(
         key=key,
         x_name=seen.x_name(key),
         n=len(curve) * stretch,
         stretch=stretch,
+        third=third,
+        since=float(whole.x[(len(curve) - size) * stretch]),
+        until=float(curve.x[-1]),
+        range=spread,
+        has_moved=has_moved,
+        is_shown=is_seen or not has_moved,
+    )
+
+
+def _has_moved(seen: Seen, curve: Curve) -> bool:
+    moved = _moved(seen, curve)
+    return moved is None or not moved.is_level
+
+
+def _moved(seen: Seen, curve: Curve) -> _Moved | None:
+    """Test a curve for movement; None where its values are too large to compute with."""
+    tested, noise = moving(curve), feature_of(curve, "noise_sd").value
+    length = float(curve.x[-1] - curve.x[0])
+    with np.errstate(over="ignore", invalid="ignore"):
+        change = (tested.slope or 0.0) * length
+        sd = float(np.std(curve.values, ddof=1))
+    if noise is None or tested.slope is None or not np.isfinite([change, sd]).all():
+        return None
+    bound = seen.thresholds[NOISE_SDS.name] * noise + _rounding(curve)
+    error = noise * length / math.sqrt(float(np.sum((curve.x - curve.x.mean()) ** 2)))
+    return _Moved(
         tested=tested,
         change=change,
         noise_sd=noise,
         sd=sd,
+        hidden=abs(change) + ONE_SIDED * error,
         is_level=tested.p >= seen.thresholds[ALPHA.name] and max(abs(change), sd) <= bound,
-        since=float(whole.x[(len(curve) - size) * stretch]),
-        until=float(window.x[-1]),
-        range=spread,
     )
+
+
+def _rounding(curve: Curve) -> float:
+    return ROUNDING * float(np.abs(curve.values).max())
 
 
 def _stretch(curve: Curve) -> int:
@@ -275,12 +357,12 @@ def _averaged(curve: Curve) -> tuple[Curve, int]:
 RULES: tuple[Rule, ...] = (
     Rule(
         name=NAME,
-        version=3,
+        version=4,
         section="findings.md",
         meaning="Whether the evaluation loss or the training loss has stopped moving: it shows no "
-        "movement beyond its noise over its last third.",
+        "movement beyond its noise over its last third, and its noise would hide little.",
         watch=Plateau,
-        thresholds=(ALPHA, NOISE_SDS, LEAST_WINDOW, EVALUATIONS_ALPHA, LEAST_EVALUATIONS),
+        thresholds=(ALPHA, NOISE_SDS, HIDDEN, LEAST_WINDOW, EVALUATIONS_ALPHA, LEAST_EVALUATIONS),
         labels={
             "eval_loss": "The evaluation loss has stopped moving.",
             "train_loss": "The training loss has stopped moving.",

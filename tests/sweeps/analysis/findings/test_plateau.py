@@ -41,7 +41,8 @@ class TestFound:
 
     def test_nothing_is_claimed_of_what_came_before_the_last_third(self):
         """With noise of .08 a look within three of it, .2 away, would have "stayed"."""
-        values = [0.7, 0.7, 0.68, 0.68, 0.66, 0.66, 0.64, 0.64] * 2 + wave_at(0.5, 0.1, 16)
+        fall = [0.7, 0.7, 0.68, 0.68, 0.66, 0.66, 0.64, 0.64]
+        values = [value + 1.3 for value in fall] + fall + wave_at(0.5, 0.1, 16)
 
         found = looked(values)
 
@@ -167,7 +168,8 @@ class TestSilent:
         values = [1.0 - 0.0003 * i + d for i, d in enumerate(wave(120, 0.01))]
 
         found = looked(values)
-        untested = looked(values, thresholds={"plateau.alpha": 0, "overfitting.alpha": 0})
+        alike = {"plateau.alpha": 0, "overfitting.alpha": 0, "plateau.hidden": 1}
+        untested = looked(values, thresholds=alike)
 
         assert found.numbers["eval_loss"]["p"] < 0.05
         assert (found.status, untested.status) == ("not_found", "found")
@@ -207,6 +209,79 @@ class TestSilent:
         assert sum(finding.status == "found" for finding in found) <= 2
 
 
+class TestHiddenByNoise:
+    """A movement that goes on as before may be no larger than what noise hides."""
+
+    SINKING = [0.7 - 0.01 * i for i in range(20)] + wave_at(0.5, 0.1, 10)
+
+    def test_what_the_last_third_hides_is_worked_out(self):
+        """STOPS: ten looks 100 steps apart, noise sd .01/√1.5; Σ(x−x̄)² = 100²·82.5.
+
+        The change of the third has a standard error of .008165·900/908.3 = .00809, times 1.645
+        .01331; the curve spans 1.0 to .49.
+        """
+        numbers = looked(STOPS).numbers["eval_loss"]
+
+        assert numbers["hidden"] == pytest.approx(0.0133087, abs=1e-7)
+        assert numbers["range"] == pytest.approx(0.51)
+
+    def test_a_fall_that_goes_on_under_much_noise_cannot_be_told(self):
+        """.7 to .51 in twenty looks, then .6 .4 .4 .6 …: a fall of .1 a third may go on.
+
+        The noise hides ten times what it does in STOPS, .133; the curve spans .7 to .4.
+        """
+        found = looked(self.SINKING)
+
+        numbers = found.numbers["eval_loss"]
+        assert numbers["p"] > 0.05
+        assert numbers["has_moved"] is True
+        assert (found.status, found.label, found.steps) == ("cannot_tell", None, None)
+        assert "but this noise would hide a movement of up to 0.1331, 44 %" in found.sentence
+        assert found.next_step.startswith("A longer run")
+
+    def test_how_much_may_be_hidden_is_a_threshold(self):
+        hidden = looked(self.SINKING).numbers["eval_loss"]
+        share = hidden["hidden"] / hidden["range"]
+
+        below, above = (
+            looked(self.SINKING, thresholds={"plateau.hidden": at})
+            for at in (share * 0.99, share * 1.01)
+        )
+
+        assert (below.status, above.status) == ("cannot_tell", "found")
+
+    def test_a_curve_that_never_moved_stands_still_whatever_its_noise(self):
+        found = looked(wave_at(0.7, 0.3, 30))
+
+        numbers = found.numbers["eval_loss"]
+        assert numbers["hidden"] > 0.1 * numbers["range"]
+        assert numbers["has_moved"] is False
+        assert found.status == "found"
+
+    def test_the_other_loss_is_told_and_the_sentence_says_why_this_one_is_not(self):
+        found = looked(STOPS, self.SINKING)
+        moves = looked(SINKS, self.SINKING)
+
+        assert (found.status, found.label) == ("found", "eval_loss")
+        assert (moves.status, moves.keys) == ("not_found", ("eval/loss", "train/loss"))
+        assert "train/loss shows no movement" in found.sentence
+        assert "% of all that the curve spans" in found.sentence
+        assert "train_loss" in moves.numbers
+
+    def test_losses_of_few_reviews_that_fall_slowly_are_no_plateau(self):
+        """250 steps that fall from .7 to .6, noise sd .15: a short run at batch 8, 50 seeds."""
+        found = []
+        for seed in range(50):
+            noise = np.random.default_rng(seed).normal(0, 0.15, 250)
+            rows = [
+                {"loss": 0.7 - 0.1 * at / 250 + float(e), "global_step": at}
+                for at, e in enumerate(noise)
+            ]
+            found.append(plateau(seen(rows)).status)
+
+        assert found.count("found") <= 5
+
+
 class TestBesideOverfitting:
     """Both rules read one curve: what one calls falling or rising the other calls no plateau."""
 
@@ -233,7 +308,9 @@ class TestBesideOverfitting:
         assert "but by evaluations it falls (5 points, p = 0.008333)" in found.sentence
 
     def test_at_another_level_of_that_rule_it_is_one(self):
-        found = plateau(self.run(thresholds={"overfitting.alpha": 0.001}))
+        at_another = {"overfitting.alpha": 0.001, "plateau.hidden": 1}
+
+        found = plateau(self.run(thresholds=at_another))
 
         assert found.numbers["train_loss"]["p_of_evaluations"] is None
         assert found.label == "both"
