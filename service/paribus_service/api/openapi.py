@@ -62,7 +62,7 @@ def _section(method: str, path: str, operation: dict[str, Any]) -> Iterator[str]
     yield f"### `{method} {path}`"
     yield ""
     yield operation["description"]
-    asked = [p for p in operation.get("parameters", ()) if p["in"] != "path"]
+    asked = [p for p in map(_whole, operation.get("parameters", ())) if p["in"] != "path"]
     if asked:
         yield ""
         yield "| parameter | type | meaning |"
@@ -70,6 +70,14 @@ def _section(method: str, path: str, operation: dict[str, Any]) -> Iterator[str]
         yield from (_row(parameter) for parameter in asked)
     yield ""
     yield f"Answers {', '.join(operation['responses'])}."
+
+
+def _whole(parameter: dict[str, Any]) -> dict[str, Any]:
+    if "$ref" not in parameter:
+        return parameter
+    shared: dict[str, Any] = document()["components"]["parameters"]
+    whole: dict[str, Any] = shared[parameter["$ref"].rpartition("/")[2]]
+    return whole
 
 
 def _row(parameter: dict[str, Any]) -> str:

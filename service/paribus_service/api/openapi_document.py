@@ -5,9 +5,12 @@ and an example of each operation (`examples.json`, taken from a running service)
 """
 
 import json
+from collections import Counter
+from collections.abc import Collection
 from functools import cache
 from importlib import resources
 from importlib.metadata import version
+from itertools import count
 from typing import Any
 
 from fastapi import APIRouter, FastAPI
@@ -53,7 +56,36 @@ def write(router: APIRouter) -> dict[str, Any]:
     for item in draft["paths"].values():
         for operation in item.values():
             _complete(operation)
+    _share_parameters(draft)
     return draft
+
+
+def _share_parameters(draft: dict[str, Any]) -> None:
+    """Say once what several operations take alike: `#/components/parameters/{name}`.
+
+    Where one name means several things, the second of them is `{name}_2`, and so on.
+    """
+    operations = [o for item in draft["paths"].values() for o in item.values()]
+    counts = Counter(_one_text(p) for o in operations for p in o.get("parameters", ()))
+    shared: dict[str, Any] = {}
+    places: dict[str, str] = {}
+    for operation in operations:
+        for at, parameter in enumerate(operation.get("parameters", ())):
+            text = _one_text(parameter)
+            if counts[text] > 1:
+                if text not in places:
+                    places[text] = _free_name(parameter["name"], shared)
+                    shared[places[text]] = parameter
+                operation["parameters"][at] = {"$ref": f"#/components/parameters/{places[text]}"}
+    draft["components"]["parameters"] = shared
+
+
+def _one_text(parameter: dict[str, Any]) -> str:
+    return json.dumps(parameter, sort_keys=True)
+
+
+def _free_name(name: str, taken: Collection[str]) -> str:
+    return next(each for n in count(1) if (each := name if n == 1 else f"{name}_{n}") not in taken)
 
 
 def _problem_schemas() -> dict[str, Any]:

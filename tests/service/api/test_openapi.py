@@ -54,8 +54,24 @@ class TestDocument:
     def test_every_reference_leads_somewhere(self) -> None:
         text = json.dumps(document())
 
-        for part in text.split('"#/components/schemas/')[1:]:
-            assert part.partition('"')[0] in document()["components"]["schemas"]
+        for part in text.split('"#/components/')[1:]:
+            kind, _, name = part.partition('"')[0].partition("/")
+            assert name in document()["components"][kind]
+
+    def test_what_operations_take_alike_is_said_once(self) -> None:
+        own = [
+            json.dumps(parameter, sort_keys=True)
+            for operation in OPERATIONS.values()
+            for parameter in operation.get("parameters", ())
+            if "$ref" not in parameter
+        ]
+        shared = [
+            json.dumps(parameter, sort_keys=True)
+            for parameter in document()["components"]["parameters"].values()
+        ]
+
+        assert len(own + shared) == len(set(own + shared))
+        assert len(shared) > 20
 
 
 class TestOperations:
