@@ -1,4 +1,5 @@
-# The Paribus service: REST, the W&B protocol and pages, in one process. No torch, no wandb client.
+# The Paribus service: REST, the W&B protocol and pages, in one process. No torch; no wandb client
+# unless it is asked for.
 #
 #   docker build --file docker/service.Dockerfile --tag paribus-service .
 #   docker run --publish 127.0.0.1:8080:8080 --volume paribus-data:/var/lib/paribus paribus-service
@@ -10,12 +11,15 @@ ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
 RUN ["python", "-m", "venv", "/opt/paribus"]
 ENV PATH="/opt/paribus/bin:$PATH"
 WORKDIR /build
-COPY docker/service-constraints.txt docker/
+COPY docker/service-constraints.txt docker/upstream-constraints.txt docker/
 COPY pyproject.toml README.md LICENSE ./
 COPY sweeps sweeps
 COPY agent agent
 COPY service service
-RUN ["pip", "install", "--constraint", "docker/service-constraints.txt", ".[service]"]
+# `service,upstream` brings the wandb client along, for a W&B server (docker/compose.upstream.yaml).
+ARG EXTRAS=service
+RUN pip install --constraint docker/service-constraints.txt \
+    --constraint docker/upstream-constraints.txt ".[${EXTRAS}]"
 
 FROM python:3.11.13-slim-bookworm
 LABEL org.opencontainers.image.title="Paribus service" \

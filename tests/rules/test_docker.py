@@ -79,7 +79,8 @@ class TestADockerfile:
 
     def test_dependencies_are_constrained(self, dockerfile):
         """The same commit has to build the same image."""
-        installs = [rest for rest in values(dockerfile, "RUN") if '"pip", "install"' in rest]
+        runs = values(dockerfile, "RUN")
+        installs = [rest for rest in runs if re.search(r'pip"?,? "?install', rest)]
 
         assert installs
         assert all("-constraints.txt" in rest for rest in installs)
@@ -92,6 +93,14 @@ class TestTheServiceImage:
 
         assert "\nfastapi==" in constraints
         assert not re.search(r"^(torch|transformers|wandb)==", constraints, re.MULTILINE)
+
+    def test_it_holds_the_wandb_client_only_where_that_is_asked_for(self):
+        dockerfile = ROOT / "docker" / "service.Dockerfile"
+        added = (ROOT / "docker" / "upstream-constraints.txt").read_text().lower()
+
+        assert "EXTRAS=service" in values(dockerfile, "ARG")
+        assert "\nwandb==" in added
+        assert not re.search(r"^(torch|transformers)==", added, re.MULTILINE)
 
 
 class TestCompose:
@@ -135,6 +144,16 @@ class TestCompose:
         assert found["secrets"] == {"agent_key": {"environment": "PARIBUS_AGENT_KEY"}}
         environment = found["services"]["agent"]["environment"]
         assert environment["WANDB_API_KEY_FILE"] == "/run/secrets/agent_key"
+
+    def test_a_wandb_server_is_laid_over_it(self):
+        """With the client in an image of another name, and the key as a secret."""
+        over = yaml.safe_load((COMPOSE.parent / "compose.upstream.yaml").read_text())
+        service = over["services"]["service"]
+
+        assert service["build"]["args"] == {"EXTRAS": "service,upstream"}
+        assert service["image"] != compose()["services"]["service"]["image"]
+        assert over["secrets"] == {"wandb_key": {"environment": "PARIBUS_WANDB_API_KEY"}}
+        assert service["environment"]["PARIBUS_WANDB_API_KEY_FILE"] == "/run/secrets/wandb_key"
 
     @pytest.mark.parametrize("name", ["service", "agent"])
     def test_its_dockerfile_exists(self, name):
