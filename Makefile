@@ -9,7 +9,7 @@ WORKERS ?= 2
 export OPENBLAS_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-deps test-all check format docs bench bench-answers bench-curves up clean
+.PHONY: help install demo test test-deps test-all check format docs bench bench-answers bench-curves bench-upstream up clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -70,8 +70,17 @@ bench-curves: install ## rules over runs whose truth is known, and curves of man
 	$(BIN)/python -m benchmarks.findings.run
 	$(BIN)/python -m benchmarks.curves.run
 
+bench-upstream: install ## an import of 2,000 runs from a second Paribus, of 50,000 from memory, and their use
+	$(BIN)/python -m benchmarks.upstream.run
+	@rm -rf .bench-upstream
+	$(BIN)/python -m benchmarks.upstream.run --fake --runs 50000 --data-dir .bench-upstream
+	$(BIN)/python -m benchmarks.upstream.using .bench-upstream
+	$(BIN)/python -m benchmarks.upstream.beside
+	$(BIN)/python -m benchmarks.upstream.killed
+	@rm -rf .bench-upstream
+
 up: install ## the service on this machine, for development
 	$(BIN)/paribus serve --dev
 
 clean: ## remove what the demo and the tools left
-	rm -rf .demo .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .coverage
+	rm -rf .demo .bench-upstream .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .coverage

@@ -2,7 +2,8 @@
 
     .venv/bin/python -m benchmarks.upstream.run                       # 2,000 runs of 200 rows
     .venv/bin/python -m benchmarks.upstream.run --runs 50 --rows 200  # seconds
-    .venv/bin/python -m benchmarks.upstream.run --fake --runs 50000 --rows 2
+    .venv/bin/python -m benchmarks.upstream.run --fake --runs 50000 --rows 20
+    .venv/bin/python -m benchmarks.upstream.run --fake --runs 50000 --data-dir /tmp/fifty
 
 From the repository root. A second Paribus plays the server, in a process of its own; between them
 is the official client, in its own, as in service. Paribus here and there share the machine, so a
@@ -13,7 +14,9 @@ Memory is the highest resident set of the process that mirrors, less what it had
 budget and pace are those of a service, but for its limit of requests a minute, which is lifted.
 
 With `--fake` a server in memory answers at once: what is measured is our own tables, with more
-runs than a Paribus in the server's place would be filled with in an hour.
+runs than a Paribus in the server's place would be filled with in an hour, and what the first
+thousand cost beside the last thousand. `using` then measures a service on them, `beside` what an
+import costs others, and `killed` what is there after an import that was killed again and again.
 """
 
 import argparse
@@ -34,6 +37,7 @@ from typing import Any, cast
 import httpx
 
 from benchmarks.upstream.in_memory import InMemory
+from benchmarks.upstream.slices import PARTS, Slice, highest_mib, status_of
 from paribus_service.clock import Clock
 from paribus_service.orchestration import recorder
 from paribus_service.orchestration.recorder import Chunk, RunUpsert, StreamReport
@@ -59,6 +63,8 @@ class Cost:
 
     what: str
     seconds: float
+    cpu_seconds: float
+    """Of this process: without the client's, and with that of a server in memory."""
     requests: int
     requests_a_run: float
     rows_a_second: float
@@ -153,33 +159,46 @@ def _measure(url: str, here: Path, runs: int, rows: int) -> list[Cost]:
         engine.dispose()
 
 
-def measure_fake(runs: int, rows: int) -> list[Cost]:
-    """The same over a server in memory."""
-    told, _ = _run(0, rows)
-    config = {key: entry["value"] for key, entry in json.loads(told.config_text or "{}").items()}
-    there = InMemory(runs, [_row(step, 1) for step in range(rows)], config)
+def measure_fake(runs: int, rows: int, data_dir: Path | None) -> tuple[list[Cost], list[Slice]]:
+    """The same over a server in memory, and what the first runs cost beside the last ones.
+
+    Args:
+        runs: How many.
+        rows: Of history, of a finished run; others have fewer.
+        data_dir: Where the runs are kept, for a service to be started on them; None: nowhere.
+    """
+    there = InMemory(runs, rows=rows)
     with tempfile.TemporaryDirectory() as folder:
-        engine = open_database(Settings(data_dir=Path(folder), dev=True))
+        engine = open_database(Settings(data_dir=data_dir or Path(folder), dev=True))
         # What an import asks: the rest of the conversation is no part of it.
         importer = Importer(engine, cast(Upstream, there), Clock())
         try:
-            return _thrice(
+            costs = _thrice(
                 importer,
                 lambda: there.requests,
                 lambda: there.log(0, _row(rows, 0)),
                 runs,
                 rows,
+                after_first=there.slices.close,
             )
+            return costs, there.slices.found[: 3 * len(PARTS)]
         finally:
             engine.dispose()
 
 
 def _thrice(
-    importer: Importer, count: Count, log_one: Callable[[], None], runs: int, rows: int
+    importer: Importer,
+    count: Count,
+    log_one: Callable[[], None],
+    runs: int,
+    rows: int,
+    *,
+    after_first: Callable[[], None] = lambda: None,
 ) -> list[Cost]:
     Path("/proc/self/clear_refs").write_text("5")  # the highest so far was of filling
-    before = _highest_mib()
+    before = highest_mib()
     found = [_one("first", importer, count, runs, runs * rows, before)]
+    after_first()
     found.append(_one("again, nothing new", importer, count, runs, 0, before))
     log_one()
     found.append(_one("again, one new row", importer, count, runs, 1, before))
@@ -187,7 +206,7 @@ def _thrice(
 
 
 def _one(what: str, importer: Importer, count: Count, runs: int, rows: int, before: float) -> Cost:
-    asked, began = count(), time.perf_counter()
+    asked, began, busy = count(), time.perf_counter(), time.process_time()
     found = importer.open(Wanted(ENTITY, PROJECT))
     while found.state != MirrorState.IDLE:
         found = importer.go_on(found.id, seconds=5)
@@ -198,10 +217,11 @@ def _one(what: str, importer: Importer, count: Count, runs: int, rows: int, befo
     return Cost(
         what=what,
         seconds=seconds,
+        cpu_seconds=time.process_time() - busy,
         requests=requests,
         requests_a_run=requests / runs,
         rows_a_second=rows / seconds,
-        highest_mib=_highest_mib() - before,
+        highest_mib=highest_mib() - before,
         client_mib=_client_mib(),
     )
 
@@ -218,22 +238,12 @@ def _requests(url: str) -> int:
     return int(httpx.get(f"{url}/bench/requests").text)
 
 
-def _highest_mib() -> float:
-    return _status(Path("/proc/self/status"))["VmHWM"] / 1024
-
-
-def _status(path: Path) -> dict[str, int]:
-    """The numbers in a process's status."""
-    fields = (line.split() for line in path.read_text().splitlines())
-    return {words[0][:-1]: int(words[1]) for words in fields if words[1:] and words[1].isdigit()}
-
-
 def _client_mib() -> float:
     """The highest of the processes that this one has started, but the server."""
     found = 0.0
     for path in Path("/proc").glob("[0-9]*/status"):
         try:
-            facts, command = _status(path), (path.parent / "cmdline").read_text()
+            facts, command = status_of(path), (path.parent / "cmdline").read_text()
         except OSError:
             continue
         if facts["PPid"] == os.getpid() and "server.py" not in command:
@@ -245,32 +255,46 @@ def main() -> None:
     """Measure, print a table, and write the figures where they are asked for."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("--runs", type=int, default=2_000)
-    parser.add_argument("--rows", type=int, default=200)
+    parser.add_argument("--rows", type=int, help="200, with --fake 20")
     parser.add_argument("--fake", action="store_true", help="a server in memory, and no client")
+    parser.add_argument("--data-dir", type=Path, help="of --fake: keep what was imported there")
     parser.add_argument("--json", type=Path, help="also write the figures there")
     chosen = parser.parse_args()
+    chosen.rows = chosen.rows or (20 if chosen.fake else 200)
     logging.getLogger("httpx").setLevel(logging.WARNING)
-    costs = (measure_fake if chosen.fake else measure)(chosen.runs, chosen.rows)
+    slices: list[Slice] = []
+    if chosen.fake:
+        costs, slices = measure_fake(chosen.runs, chosen.rows, chosen.data_dir)
+    else:
+        costs = measure(chosen.runs, chosen.rows)
     where = "a server in memory" if chosen.fake else "a second Paribus"
     print(f"{chosen.runs} runs of {chosen.rows} rows on {where}, {os.cpu_count()} cores")
-    print(f"{'':20}{'s':>9}{'requests':>10}{'a run':>8}{'rows/s':>10}{'MiB':>7}{'client':>8}")
+    heads = ("s", "cpu s", "requests", "a run", "rows/s", "MiB", "client")
+    widths = (9, 9, 10, 8, 10, 7, 8)
+    print(" " * 20 + "".join(f"{h:>{w}}" for h, w in zip(heads, widths, strict=True)))
     for cost in costs:
         print(
-            f"{cost.what:20}{cost.seconds:9.2f}{cost.requests:10}{cost.requests_a_run:8.3f}"
+            f"{cost.what:20}{cost.seconds:9.2f}{cost.cpu_seconds:9.2f}{cost.requests:10}{cost.requests_a_run:8.3f}"
             f"{cost.rows_a_second:10.0f}{cost.highest_mib:7.0f}{cost.client_mib:8.0f}"
         )
+    for one in slices:
+        print(
+            f"{one.what:8}{one.part:12}{one.runs:9} runs{1000 * one.cpu_seconds_a_run:9.2f} ms of "
+            f"processor a run{one.highest_mib:9.0f} MiB at most"
+        )
     if chosen.json:
-        chosen.json.write_text(json.dumps(_facts(chosen, costs), indent=2) + "\n")
+        chosen.json.write_text(json.dumps(_facts(chosen, costs, slices), indent=2) + "\n")
 
 
-def _facts(chosen: Any, costs: list[Cost]) -> dict[str, Any]:
+def _facts(chosen: Any, costs: list[Cost], slices: list[Slice]) -> dict[str, Any]:
     machine = {"python": platform.python_version(), "cores": os.cpu_count()}
     return {
         "runs": chosen.runs,
         "rows": chosen.rows,
         "fake": chosen.fake,
         **machine,
-        "costs": [asdict(c) for c in costs],
+        "costs": [asdict(cost) for cost in costs],
+        "slices": [asdict(one) for one in slices],
     }
 
 

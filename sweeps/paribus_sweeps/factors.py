@@ -71,6 +71,8 @@ def level_label(value: Any) -> str:
         return value
     if isinstance(value, float):
         return _float_label(value)
+    if type(value) is int:  # what JSON makes of it, ten times as fast: seeds are most of them
+        return str(value)
     return json.dumps(_canonical(value), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 

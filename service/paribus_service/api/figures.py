@@ -14,7 +14,15 @@ from paribus_service.api.parameters import refuse_unknown_parameters
 from paribus_service.dependencies import BaseUrl, Reader, SessionDep
 from paribus_service.errors import InvalidRequest, NotFound, nearest
 from paribus_service.orchestration import figures
-from paribus_service.orchestration.figures import FIGURES, FigureRequest, Scene, chosen, kind_of
+from paribus_service.orchestration.asked_curves import RUNS_SEARCHED
+from paribus_service.orchestration.figures import (
+    FIGURES,
+    MOST_READ,
+    FigureRequest,
+    Scene,
+    chosen,
+    kind_of,
+)
 from paribus_service.orchestration.inquiries import Subject, sweeps_of
 from paribus_service.store import attempts, evidence, projects
 from paribus_service.store import runs as run_store
@@ -212,10 +220,12 @@ def show_figure(
     """
     _refuse_what_it_does_not_take(request, asked.name)
     _refuse_another_subject(asked, subject)
+    rows, count = _rows(asking.session, asked, subject)
     scene = Scene(
         session=asking.session,
         subject=subject,
-        rows=_rows(asking.session, asked, subject),
+        rows=rows,
+        count=count,
         request=asked,
         root=asking.base,
         observer=asking.services.observer,
@@ -262,15 +272,39 @@ _HOW = {"sweep": "sweep=ID", "project": "project=ENTITY/PROJECT", "run": "run=ID
 
 def _rows(
     session: SessionDep, asked: FigureRequest, subject: Subject | None
-) -> tuple[RunRow, ...]:
-    """The runs that a figure of curves is of; none for a figure of answers."""
+) -> tuple[tuple[RunRow, ...], int]:
+    """The runs that a figure of curves is of, and how many there are; none for one of answers."""
     kind = kind_of(asked.name)
     if "run" not in kind.of:
-        return ()
-    if subject is not None and kind.of_every_attempt:
-        attempted = attempts.attempts_of(session, subject.scope)
-        return chosen(evidence.rows_of(session, attempted), asked.runs)
-    if subject is not None:
-        return chosen(evidence.run_rows(session, subject.scope), asked.runs)
-    pks = [run_store.get_run(session, run_id).pk for run_id in asked.runs]
-    return chosen(evidence.rows_of(session, pks), asked.runs)
+        return (), 0
+    if subject is None:
+        pks = [run_store.get_run(session, run_id).pk for run_id in asked.runs]
+        found = chosen(evidence.rows_of(session, pks), asked.runs)
+    elif asked.runs:
+        newest = evidence.newest_rows(session, subject.scope, limit=RUNS_SEARCHED)
+        found = chosen(
+            [*_named(session, asked, subject), *newest],  # the newest may be meant
+            asked.runs,
+        )
+    else:
+        return _newest(session, subject, every_attempt=kind.of_every_attempt)
+    return found, len(found)
+
+
+def _named(session: SessionDep, asked: FigureRequest, subject: Subject) -> list[RunRow]:
+    """The runs that are named; of a figure of every attempt, those too that do not count."""
+    if not kind_of(asked.name).of_every_attempt:
+        return evidence.rows_named(session, subject.scope, asked.runs)
+    return evidence.rows_of(session, attempts.attempts_named(session, subject.scope, asked.runs))
+
+
+def _newest(
+    session: SessionDep, subject: Subject, *, every_attempt: bool
+) -> tuple[tuple[RunRow, ...], int]:
+    scope = subject.scope
+    if every_attempt:
+        pks = attempts.newest_first(session, scope, most=MOST_READ)
+        count = attempts.count_attempts(session, scope)[0]
+        return tuple(evidence.rows_of(session, sorted(pks))), count
+    rows = evidence.newest_rows(session, scope, limit=MOST_READ)
+    return tuple(rows[::-1]), evidence.count_runs(session, scope)

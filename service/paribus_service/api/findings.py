@@ -150,8 +150,10 @@ def _page(
     page_token: str | None,
 ) -> Response:
     after = decode(page_token, int)
-    rows = evidence.run_rows(session, subject.scope, after_pk=after[0] if after else 0)
-    found, token = page_of(rows[: page_size + 1], page_size, lambda row: (row.pk,))
+    rows = evidence.run_rows(
+        session, subject.scope, after_pk=after[0] if after else 0, limit=page_size + 1
+    )
+    found, token = page_of(rows, page_size, lambda row: (row.pk,))
     return sent(asking.of_subject(subject, found, token), if_none_match)
 
 

@@ -133,6 +133,6 @@ def _page(
 ) -> Response:
     after = decode(page_token, int)
     first = after[0] if after else 0
-    pks = [pk for pk in attempts.attempts_of(asking.session, subject.scope) if pk > first]
-    page, token = page_of(pks[: page_size + 1], page_size, lambda pk: (pk,))
+    pks = attempts.attempts_after(asking.session, subject.scope, first, limit=page_size + 1)
+    page, token = page_of(pks, page_size, lambda pk: (pk,))
     return sent(asking.of_subject(subject, page, token), if_none_match)

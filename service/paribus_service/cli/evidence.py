@@ -355,7 +355,7 @@ def _best(answer: Answer) -> list[Any]:
     return [
         *_verdicts(answer),
         *levels,
-        *_not_ranked(answer["not_ranked"]),
+        *_not_ranked(answer["not_ranked"], answer["not_ranked_count"]),
         *_under("What these runs can tell, and what not:", _tellings(answer)),
     ]
 
@@ -367,8 +367,9 @@ def _tellings(answer: Answer) -> list[str]:
     return [*together, *pairs, answer.get("not_offered") or ""]
 
 
-def _not_ranked(runs: Sequence[Answer]) -> list[Any]:
+def _not_ranked(runs: Sequence[Answer], count: int) -> list[Any]:
     """Runs that are still to come, counted; those that ended without a value, one by one."""
+    more = [f"and {count - len(runs):,} more that are not ranked"] if count > len(runs) else []
     to_come = Counter(run["state"] for run in runs if run["state"] in OPEN)
     rows = [
         [run["name"] or run["id"], run["state"], run["reason"]]
@@ -376,14 +377,14 @@ def _not_ranked(runs: Sequence[Answer]) -> list[Any]:
         if run["state"] not in OPEN
     ]
     lines = [f"\nTo come: {in_words(to_come)}"] if to_come else []
-    return [*lines, *_grid(["not ranked", "state", "reason"], rows)]
+    return [*lines, *_grid(["not ranked", "state", "reason"], rows), *more]
 
 
 def _levels(factor: Answer) -> Table:
     table = new_table("level", "best", "n", "mean", "sd", "run", "link", title=factor["factor"])
     for level in factor["levels"]:
         best = level["best"]
-        ties = f" and {len(best) - 1} tied" if len(best) > 1 else ""
+        ties = f" and {level['best_count'] - 1:,} tied" if len(best) > 1 else ""
         table.add_row(
             level["level"] + _remark(factor, level["level"]),
             _exact(level["value"]) if best else level["note"] or "no finished run",

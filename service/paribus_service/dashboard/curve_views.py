@@ -49,7 +49,8 @@ class Chosen:
 
     rows: Sequence[RunRow]
     """The newest first."""
-    everyone: Sequence[RunRow]
+    count: int
+    """How many runs there are to choose from."""
     keys: Sequence[str]
     """What is drawn of them."""
     known: Sequence[str]
@@ -66,15 +67,16 @@ def chosen(scene: Scene) -> Chosen:
     Raises:
         InvalidRequest: A field of the form cannot be read.
     """
-    everyone = evidence.run_rows(scene.session, scene.subject.scope)[::-1]
-    asked_of = [row.pk for row in everyone[:RUNS_ASKED_FOR_KEYS]]
+    session, scope = scene.session, scene.subject.scope
+    count = evidence.count_runs(session, scope)
+    asked_of = [r.pk for r in evidence.newest_rows(session, scope, limit=RUNS_ASKED_FOR_KEYS)]
     numbers = import_module("paribus_service.orchestration.drawn_curves").known_numbers
     known = sorted(numbers(scene.session, asked_of), key=lambda key: (key.startswith("_"), key))
     keys = scene.form.keys or _usual_key(scene, known)
     most = MOST_OF_BANDS if scene.form.group else max(1, MOST_LINES // max(1, len(keys)))
-    first = scene.form.skipped
-    rows = everyone if scene.form.run_names else everyone[first : first + most]
-    return Chosen(rows, everyone, keys, known[:KEYS_OFFERED])
+    skipped = 0 if scene.form.run_names else scene.form.skipped
+    rows = evidence.newest_rows(session, scope, skip=skipped, limit=most)
+    return Chosen(rows, count, keys, known[:KEYS_OFFERED])
 
 
 def _usual_key(scene: Scene, known: Sequence[str]) -> list[str]:
@@ -132,7 +134,7 @@ def figure(scene: Scene, look: Look, *, by: Sequence[str]) -> Figure:
         x_name=_x_name(told, scene.form),
         bands=bands_of(told),
         notes=_notes(told, scene.form),
-        runs=None if by else len(found.everyone),
+        runs=None if by else found.count,
         drawn_runs=len(told["runs"]),
         looked_at=scene.form.span,
         why_empty="; ".join(dict.fromkeys(s["missing"] for s in told["series"] if s["missing"]))
@@ -144,8 +146,9 @@ def figure(scene: Scene, look: Look, *, by: Sequence[str]) -> Figure:
 
 def _marks(scene: Scene, told: Mapping[str, Any]) -> dict[str, list[Marked]]:
     """Run → what rules have found in which keys, where they found it on this x."""
-    pks = {row.id: row.pk for row in evidence.run_rows(scene.session, scene.subject.scope)}
-    drawn = {pks[run["id"]]: run["id"] for run in told["runs"] if run["id"] in pks}
+    ids = [run["id"] for run in told["runs"]]
+    rows = evidence.rows_named(scene.session, scene.subject.scope, ids)
+    drawn = {row.pk: row.id for row in rows}
     stored = finding_store.stored_findings(scene.session, list(drawn))
     found: dict[str, list[Marked]] = {}
     for pk, findings in stored.items():
@@ -201,7 +204,7 @@ def shown_curves(
     """What the page shows; what cannot be drawn is a sentence above the form."""
     by = group_by(scene.form, factors, replicates)
     problems: list[str] = []
-    found, told = Chosen((), (), scene.form.keys, ()), None
+    found, told = Chosen((), 0, scene.form.keys, ()), None
     try:
         found = chosen(scene)
         if found.rows and found.keys:
@@ -231,7 +234,7 @@ def _sentence(problem: Any) -> str:
 
 def _older(form: CurveForm, found: Chosen) -> str | None:
     beyond = form.skipped + len(found.rows)
-    if form.run_names or beyond >= len(found.everyone):
+    if form.run_names or beyond >= found.count:
         return None
     return form.query(skip=str(beyond))
 

@@ -15,7 +15,6 @@ from typing import Any
 from paribus_service.dependencies import Services, SessionDep
 from paribus_service.orchestration.asked_findings import Asked, Asking
 from paribus_service.orchestration.inquiries import Subject
-from paribus_service.store import curves as curve_store
 from paribus_service.store import evidence, finding_counts
 from paribus_service.store import findings as finding_store
 from paribus_service.store import runs as run_store
@@ -183,17 +182,13 @@ def of_subject(
         services: For the rules, and for answers that are kept.
         compares: Whether runs are read to be compared however many rows they have.
     """
-    rows = evidence.run_rows(session, subject.scope)
-    places = curve_store.history_places(session, [row.pk for row in rows])
-    logged = [row for row in rows if row.pk in places and places[row.pk].lines]
+    logged = evidence.logged_runs(session, subject.scope)
     if not logged:
         return None
     book = services.observer.rules()
-    marks = finding_store.marks(session, [row.pk for row in logged])
-    today = book.version
-    read = {pk for pk, mark in marks.items() if mark.rules_version == today}
-    services.observer.ask(row.pk for row in logged if row.pk not in read)
-    lines = sum(places[row.pk].lines for row in logged)
+    read = finding_counts.read_by(session, subject.scope, book.version) & logged.keys()
+    services.observer.ask(logged.keys() - read)
+    lines = sum(logged.values())
     beside, notices = None, list[str]()
     if compares or lines <= LINES_READ_UNASKED:
         asking = Asking(session, Asked(), root, services.answers, services.observer)

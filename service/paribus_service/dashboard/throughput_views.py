@@ -9,7 +9,6 @@ from paribus_service.dependencies import Services, SessionDep
 from paribus_service.orchestration.asked_speeds import Asked, Asking
 from paribus_service.orchestration.inquiries import Subject
 from paribus_service.store import attempts
-from paribus_service.store import curves as curve_store
 from paribus_service.store import runs as run_store
 from paribus_service.store.tables import Run
 
@@ -83,19 +82,18 @@ def of_subject(
         services: For answers that are kept, and the names of keys.
         reads: Whether they are read however many rows they have.
     """
-    pks = attempts.attempts_of(session, subject.scope)
-    if not pks:
+    count, lines = attempts.count_attempts(session, subject.scope)
+    if not count:
         return None
-    lines = sum(place.lines for place in curve_store.history_places(session, pks).values())
     if lines > LINES_READ_UNASKED and not reads:
-        return SubjectSpeeds(len(pks), lines, is_read=False)
+        return SubjectSpeeds(count, lines, is_read=False)
     told = json.loads(_asking(session, root, services).of_subject(subject, [], None).body)
     runs = run_store.runs_by_id(session, _ids(told))
     parts = [
         ShownSpeeds(title, told[part], [_ratio(one, runs) for one in told[part]["ratios"]])
         for title, part in (("Training", "training"), ("Evaluation", "evaluation"))
     ]
-    return SubjectSpeeds(len(pks), lines, told["n"], parts, told["notices"])
+    return SubjectSpeeds(count, lines, told["n"], parts, told["notices"])
 
 
 def _asking(session: SessionDep, root: str, services: Services) -> Asking:

@@ -14,8 +14,11 @@ from paribus_service.errors import InvalidRequest, nearest
 from paribus_service.orchestration.answers import AnswerCache, Answered
 from paribus_service.orchestration.inquiries import Subject
 from paribus_service.store import curves as curve_store
-from paribus_service.store import evidence
+from paribus_service.store import evidence, pulses
 from paribus_service.store.evidence import RunRow
+
+MOST_LINES = 500  # in one answer: of 10,000 steps each they take half a gigabyte to draw
+RUNS_SEARCHED = 2_000  # the newest, for what a misspelt name was probably meant to be
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,43 +61,56 @@ def answer(
     Raises:
         InvalidRequest: A part of the request cannot be read, or names what no run has.
     """
-    rows = evidence.run_rows(session, subject.scope)
-    chosen = _chosen(rows, drawing.runs)
-    version = version_of(session, subject, chosen)
+    named = _named_runs(session, subject, drawing.runs) if drawing.runs else None
+    version = version_of(session, subject, named)
     key = ("curves", subject.name, subject.scope, drawing, root, version)
 
     def make() -> Answered:
+        rows, count = named, len(named or ())
+        if rows is None:
+            rows = evidence.run_rows(session, subject.scope, limit=MOST_LINES)
+            count = evidence.count_runs(session, subject.scope)
         drawn = import_module("paribus_service.orchestration.drawn_curves")
-        body: bytes = drawn.draw(session, subject, chosen, drawing, root=root, version=version)
+        body: bytes = drawn.draw(
+            session, subject, rows, drawing, count=count, root=root, version=version
+        )
         return Answered(body, version)
 
     return cache.answer(key, make)
 
 
-def version_of(session: Session, subject: Subject, rows: Sequence[RunRow]) -> str:
-    """A text that differs where one of the runs logged more, or was described anew."""
-    places = curve_store.history_places(session, [row.pk for row in rows])
-    lines = [(row.id, row.state, places[row.pk].version) for row in rows if row.pk in places]
-    told = repr((evidence.versions(session, subject.scope), lines))
+def version_of(session: Session, subject: Subject, rows: Sequence[RunRow] | None) -> str:
+    """A text that differs where one of the runs logged more, or was described anew.
+
+    Args:
+        session: A reading session.
+        subject: Whose runs.
+        rows: Those that are named; None for all of the subject's.
+    """
+    if rows is None:
+        told = pulses.of_scope(session, subject.scope)
+    else:
+        places = curve_store.history_places(session, [row.pk for row in rows])
+        lines = [(row.id, row.state, places[row.pk].version) for row in rows if row.pk in places]
+        told = repr((evidence.versions(session, subject.scope), lines))
     return hashlib.sha256(told.encode()).hexdigest()[:16]
 
 
-def _chosen(rows: Sequence[RunRow], names: Sequence[str]) -> list[RunRow]:
-    """The runs that are named, in that order; all of them where none is.
+def _named_runs(session: Session, subject: Subject, names: Sequence[str]) -> list[RunRow]:
+    """The runs that are named, in that order.
 
     Raises:
         InvalidRequest: There is no such run here, or several are called so.
     """
-    if not names:
-        return list(rows)
+    rows = evidence.rows_named(session, subject.scope, names)
     found: dict[str, RunRow] = {}
     for name in names:
-        row = _named(rows, name)
+        row = _named(session, subject, rows, name)
         found[row.id] = row
     return list(found.values())
 
 
-def _named(rows: Sequence[RunRow], name: str) -> RunRow:
+def _named(session: Session, subject: Subject, rows: Sequence[RunRow], name: str) -> RunRow:
     by_id = [row for row in rows if name in (row.id, row.wandb_id)]
     held = by_id or [row for row in rows if row.name == name]
     if len(held) == 1:
@@ -105,8 +121,10 @@ def _named(rows: Sequence[RunRow], name: str) -> RunRow:
         raise InvalidRequest.one(
             "?runs", f"{len(held)} runs are called {name!r}", code="unknown_run", hint=hint
         )
-    near = nearest(name, [word for row in rows for word in (row.name, row.wandb_id, row.id)])
-    hint = f"did you mean {near!r}?" if near else f"{len(rows):,} runs count here"
+    newest = evidence.newest_rows(session, subject.scope, limit=RUNS_SEARCHED)
+    near = nearest(name, [word for row in newest for word in (row.name, row.wandb_id, row.id)])
+    count = evidence.count_runs(session, subject.scope)
+    hint = f"did you mean {near!r}?" if near else f"{count:,} runs count here"
     raise InvalidRequest.one(
         "?runs", f"there is no run {name!r} here", code="unknown_run", hint=hint
     )

@@ -15,9 +15,9 @@ from paribus_service.orchestration.answers import AnswerCache, Answered, written
 from paribus_service.orchestration.inquiries import Subject
 from paribus_service.orchestration.observer import Observer
 from paribus_service.store import curves as curve_store
-from paribus_service.store import evidence
+from paribus_service.store import evidence, pulses
 from paribus_service.store import findings as finding_store
-from paribus_service.store.evidence import RunRow
+from paribus_service.store.evidence import RunRow, Scope
 
 Status = Literal["found", "not_found", "cannot_tell"]
 
@@ -94,8 +94,11 @@ class Asking:
         token: str | None,
     ) -> Answered:
         book = self._answers().book_for(self.observer.rules(), self.asked)
-        compared = evidence.run_rows(self.session, subject.scope) if subject else []
-        version = version_of(self.session, [*rows, *compared], book.version)
+        version = (
+            version_of(self.session, rows, book.version)
+            if subject is None
+            else version_of_scope(self.session, subject.scope, book.version)
+        )
         pending: list[int] = []
 
         def make() -> Answered:
@@ -111,7 +114,8 @@ class Asking:
                 document["next_page_token"] = token
             return written(document)
 
-        key = ("findings", tuple(whose.items()), token, self.asked, self.root, version)
+        page = tuple(row.pk for row in rows)
+        key = ("findings", tuple(whose.items()), page, token, self.asked, self.root, version)
         answered = self.cache.answer(key, make)
         self.observer.ask(pending)
         return answered
@@ -129,6 +133,13 @@ def of_curves(body: Mapping[str, Any], observer: Observer) -> Answered:
     plain = import_module("paribus_sweeps.analysis.findings.plain_runs")
     book = observer.rules()
     return written(plain.answer_curves(body, rules=book.rules, comparisons=book.comparisons))
+
+
+def version_of_scope(session: Session, scope: Scope, rules: str) -> str:
+    """The same of all runs of a scope."""
+    found = pulses.of_findings(session, scope.pks())
+    told = f"{rules} {pulses.of_scope(session, scope)} {found}"
+    return hashlib.sha256(told.encode()).hexdigest()[:16]
 
 
 def version_of(session: Session, rows: Sequence[RunRow], rules: str) -> str:

@@ -9,14 +9,16 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from paribus_service.orchestration.answers import AnswerCache, Answered, written
 from paribus_service.orchestration.inquiries import Subject
-from paribus_service.store import attempts, evidence
+from paribus_service.store import attempts, evidence, pulses
 from paribus_service.store import curves as curve_store
 from paribus_service.store import findings as finding_store
-from paribus_service.store.evidence import RunRow
+from paribus_service.store.evidence import RunRow, Scope
+from paribus_service.store.tables import Run
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +73,8 @@ class Asking:
         Raises:
             InvalidRequest: There is no such role, or no such key to be ignored.
         """
-        pks = attempts.attempts_of(self.session, subject.scope)
-        rows = evidence.rows_of(self.session, pks)
-        version = version_of(self.session, rows)
+        scope = subject.scope
+        version = version_of_scope(self.session, scope)
         whose: dict[str, Any] = (
             {"project": subject.name}
             if subject.is_project
@@ -83,8 +84,8 @@ class Asking:
         def make() -> Answered:
             found = _answers().of_subject(
                 self.session,
-                [row for row in rows if row.pk in set(page)],
-                pks,
+                evidence.rows_of(self.session, page),
+                _answers().Everyone.of(self.session, scope),
                 self.asked,
                 root=self.root,
                 seed=f"{subject.name} throughput {version}",  # METHOD 13
@@ -94,6 +95,13 @@ class Asking:
 
         key = ("throughput", tuple(whose.items()), tuple(page), token, self.asked, self.root)
         return self.cache.answer((*key, version), make)
+
+
+def version_of_scope(session: Session, scope: Scope) -> str:
+    """The same of every attempt in a scope."""
+    runs = select(Run.pk).where(attempts.in_scope(scope))
+    told = f"{pulses.of_attempts(session, scope)} {pulses.of_findings(session, runs)}"
+    return hashlib.sha256(told.encode()).hexdigest()[:16]
 
 
 def version_of(session: Session, rows: Sequence[RunRow]) -> str:

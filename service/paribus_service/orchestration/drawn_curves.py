@@ -11,7 +11,7 @@ import orjson
 from sqlalchemy.orm import Session
 
 from paribus_service.errors import InvalidRequest
-from paribus_service.orchestration.asked_curves import Drawing
+from paribus_service.orchestration.asked_curves import MOST_LINES, Drawing
 from paribus_service.orchestration.columns import AXES, STEPS, read_histories
 from paribus_service.orchestration.inquiries import Subject
 from paribus_service.orchestration.names import page_of_run
@@ -27,7 +27,6 @@ from paribus_sweeps.analysis.series.requests import SeriesRequest
 from paribus_sweeps.analysis.series.series import series_of
 from paribus_sweeps.errors import InvalidSeries, UnknownKey, UnknownRole
 
-MOST_LINES = 500  # in one answer: of 10,000 steps each they take half a gigabyte to draw
 MOST_ROWS = 5_000_000  # logged rows of an answer's runs, held at once: x axes too, 100 bytes each
 MOST_POINTS = 1_000_000  # of an answer: 40 MB of JSON
 
@@ -38,6 +37,7 @@ def draw(
     rows: Sequence[RunRow],
     drawing: Drawing,
     *,
+    count: int,
     root: str,
     version: str,
 ) -> bytes:
@@ -46,15 +46,16 @@ def draw(
     Args:
         session: A reading session.
         subject: Whose runs.
-        rows: The runs that are asked for.
+        rows: The runs that are asked for, or as many of them as could be drawn.
         drawing: What is drawn.
+        count: How many are asked for.
         root: What links to pages begin with.
         version: Of the data.
 
     Raises:
         InvalidRequest: A part of the request cannot be read, or names what no run has.
     """
-    kept, notes = _fitting(session, rows, drawing)
+    kept, notes = _fitting(session, rows, drawing, count)
     points = min(drawing.points, _points_each(len(kept) * len(drawing.keys)))
     if points < drawing.points:
         notes.append(f"{points:,} points a line: one answer holds {MOST_POINTS:,} of them")
@@ -140,7 +141,7 @@ def axes_of(request: SeriesRequest) -> frozenset[str]:
 
 
 def _fitting(
-    session: Session, rows: Sequence[RunRow], drawing: Drawing
+    session: Session, rows: Sequence[RunRow], drawing: Drawing, count: int
 ) -> tuple[list[RunRow], list[str]]:
     """The runs that one answer can hold, and the sentence that says which were left out."""
     most = max(1, MOST_LINES // max(1, len(drawing.keys)))
@@ -152,10 +153,10 @@ def _fitting(
         if kept and logged > MOST_ROWS:
             break
         kept.append(row)
-    if len(kept) == len(rows):
+    if len(kept) == count:
         return kept, []
     return kept, [
-        f"{len(kept):,} of {len(rows):,} runs are drawn: one answer holds {MOST_LINES:,} lines "
+        f"{len(kept):,} of {count:,} runs are drawn: one answer holds {MOST_LINES:,} lines "
         f"and runs of {MOST_ROWS:,} logged rows together; name others with runs="
     ]
 

@@ -7,9 +7,8 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from paribus_service.orchestration import speed_answers
+from paribus_service.orchestration import asked_speeds, speed_answers
 from paribus_service.orchestration.asked_speeds import Asked as Speeds
-from paribus_service.orchestration.asked_speeds import version_of as speed_version
 from paribus_service.orchestration.drawn_series import (
     POINTS,
     book_of,
@@ -18,8 +17,9 @@ from paribus_service.orchestration.drawn_series import (
     seen_of,
     series_in,
 )
-from paribus_service.orchestration.figures import FigureRequest, Scene, refused
+from paribus_service.orchestration.figures import MOST_READ, FigureRequest, Scene, refused
 from paribus_service.orchestration.rule_book import RuleBook, compare
+from paribus_service.orchestration.speed_answers import Everyone
 from paribus_sweeps.analysis.findings import gradient_spread
 from paribus_sweeps.analysis.findings.rule import Seen
 from paribus_sweeps.analysis.gpu_speeds import EXAMPLES
@@ -37,8 +37,6 @@ from paribus_sweeps.figures import (
 )
 from paribus_sweeps.figures.drawing import of_so_many
 from paribus_sweeps.figures.overlay import MOST_LINES
-
-MOST_READ = 200  # runs of one figure
 
 
 def draw(scene: Scene) -> Figure:
@@ -67,7 +65,7 @@ def _overlay(scene: Scene) -> Figure:
         x_name=found["x_name"] or request.x,
         bands=bands_of(found),
         notes=[*found["notes"], *_notes_of(found)],
-        runs=None if request.group_by else len(scene.rows),
+        runs=None if request.group_by else scene.count,
         drawn_runs=len({one["run"] for one in drawn}),
         looked_at=(
             -math.inf if request.low is None else request.low,
@@ -154,7 +152,7 @@ def _spread_words(seen: Sequence[Seen], factor: str | None, book: RuleBook) -> I
     """What the rule says of the factor: at common points, with its cautions."""
     rules = [rule for rule in book.comparisons if rule.name == gradient_spread.NAME]
     for rule in rules if factor is not None else ():
-        ordered = sorted(seen, key=lambda one: one.facts.run)
+        ordered = sorted(seen, key=lambda one: one.facts.order)
         yield from (f.sentence for f in compare(rule, ordered) if f.factor == factor)
 
 
@@ -163,7 +161,7 @@ def _throughput(scene: Scene) -> Figure:
     found = speed_answers.of_subject(
         scene.session,
         scene.rows[-MOST_READ:],
-        [row.pk for row in scene.rows],
+        _everyone(scene),
         asked,
         root=scene.root,
         seed=_seed(scene),
@@ -187,17 +185,28 @@ def _throughput(scene: Scene) -> Figure:
         notes=[
             *(ratio["sentence"] for ratio in told["ratios"]),
             *told["cautions"],
+            *_everyone(scene).notices(),
             *([f"{without:,} of {len(found['runs']):,} runs have no rate."] if without else []),
-            *of_so_many(len(found["runs"]), len(scene.rows), "runs"),
+            *of_so_many(len(found["runs"]), scene.count, "runs"),
         ],
         look=scene.request.look,
     )
 
 
+def _everyone(scene: Scene) -> Everyone:
+    """The runs that are named, else those that the answer compares."""
+    if scene.subject is None or scene.request.runs:
+        return Everyone([row.pk for row in scene.rows], len(scene.rows))
+    return Everyone.of(scene.session, scene.subject.scope)
+
+
 def _seed(scene: Scene) -> str:
     """As the answer has it, so that both say the same."""
-    whose = "runs" if scene.subject is None else scene.subject.name
-    return f"{whose} throughput {speed_version(scene.session, scene.rows)}"
+    if scene.subject is None or scene.request.runs:
+        whose = "runs" if scene.subject is None else scene.subject.name
+        return f"{whose} throughput {asked_speeds.version_of(scene.session, scene.rows)}"
+    version = asked_speeds.version_of_scope(scene.session, scene.subject.scope)
+    return f"{scene.subject.name} throughput {version}"
 
 
 def _first_of(seen: Sequence[Seen], roles: Sequence[str]) -> str | None:

@@ -20,7 +20,7 @@ from paribus_service.orchestration.answers import AnswerCache, Answered
 from paribus_service.orchestration.inquiries import Inquiry, Subject, refuse_unknown
 from paribus_service.orchestration.observer import Observer
 from paribus_service.store import curves as curve_store
-from paribus_service.store import evidence
+from paribus_service.store import evidence, pulses
 from paribus_service.store.evidence import RunRow
 from paribus_service.store.json_text import write_json
 from paribus_sweeps.figures.look import Look
@@ -30,6 +30,7 @@ _ANSWERS, _RUNS, _RUN = "drawn_answers", "drawn_runs", "drawn_run"
 QUESTION = ("response", "goal", "factors", "ignore", "blocks", "interactions", "transform",
             "smallest_effect", "error", "compare", "level")  # fmt: skip
 SETTINGS = ("response", "goal", "factors", "ignore", "blocks")
+MOST_READ = 200  # runs of one figure
 CURVES = ("keys", "x", "smoothing", "points", "thin_to", "phase", "common", "from", "to")
 
 
@@ -154,11 +155,13 @@ class Scene:
     subject: Subject | None
     """None where runs were named and nothing that they belong to."""
     rows: tuple[RunRow, ...]
-    """Of figures of curves: the runs."""
+    """Of figures of curves: the runs; the newest of them where there are more than `MOST_READ`."""
     request: FigureRequest
     root: str
     """What links to pages begin with."""
     observer: Observer
+    count: int
+    """How many runs are asked for; 0 for figures of answers."""
 
     @property
     def whose(self) -> Subject:
@@ -203,15 +206,19 @@ def draw(scene: Scene, cache: AnswerCache) -> Answered:
 
 def _version(scene: Scene) -> str:
     """A text that differs where a figure could: runs, what they logged, the rules."""
-    places = curve_store.history_places(scene.session, [row.pk for row in scene.rows])
-    logged = [
-        (row.id, row.state, places[row.pk].version) for row in scene.rows if row.pk in places
-    ]
     subject = scene.subject
     of_subject = "" if subject is None else evidence.versions(scene.session, subject.scope)
     metrics = [] if subject is None else [(s.id, s.version) for s in subject.sweeps]
-    told = repr((logged, of_subject, metrics))
+    told = repr((_logged(scene), of_subject, metrics))
     return hashlib.sha256(told.encode()).hexdigest()[:16]
+
+
+def _logged(scene: Scene) -> Any:
+    """What differs where a run that is drawn logged more or changed its state."""
+    if scene.subject is not None and not scene.request.runs:
+        return pulses.of_attempts(scene.session, scene.subject.scope) if scene.rows else None
+    places = curve_store.history_places(scene.session, [row.pk for row in scene.rows])
+    return [(row.id, row.state, places[row.pk].version) for row in scene.rows if row.pk in places]
 
 
 def chosen(rows: Sequence[RunRow], names: Sequence[str]) -> tuple[RunRow, ...]:

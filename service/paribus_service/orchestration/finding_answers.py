@@ -179,11 +179,12 @@ def beside(
 def seen_of(
     session: Session, subject: Subject, book: RuleBook, *, root: str
 ) -> tuple[list[Seen], list[str]]:
-    """A subject's runs as rules that compare see them, by id, and what is to be known of them."""
-    rows = evidence.run_rows(session, subject.scope)
+    """A subject's runs in order, as rules that compare see them, and what is to be known."""
+    rows = evidence.run_rows(session, subject.scope, limit=MOST_COMPARED + 1)
     if len(rows) > MOST_COMPARED:
+        count = evidence.count_runs(session, subject.scope)
         return [], [
-            f"{len(rows):,} runs are more than the {MOST_COMPARED} that are compared in one "
+            f"{count:,} runs are more than the {MOST_COMPARED} that are compared in one "
             "request: ask about a sweep, or name sweeps."
         ]
     case = settings_of(session, subject, root=root)
@@ -196,7 +197,7 @@ def seen_of(
         Seen(_placed(facts[pk], told.get(run.id)), histories[pk], book.thresholds, book.named)
         for pk, run in texts.items()
     ]
-    return sorted(seen, key=lambda one: one.facts.run), []
+    return sorted(seen, key=lambda one: one.facts.order), []
 
 
 def _placed(facts: Facts, run: Run | None) -> Facts:

@@ -68,8 +68,15 @@ class Measurements:
         """The response of a run."""
         return self.values.get(row.pk, (None, None))
 
-    def place_of(self, row: RunRow) -> dict[str, str]:
+    def place_of(self, row: RunRow) -> Mapping[str, str]:
         """Where and from which code a run came, as far as it is known."""
+        return self._places[row.pk]
+
+    @cached_property
+    def _places(self) -> dict[int, dict[str, str]]:
+        return {pk: self._place(row) for pk, row in self.rows.items()}
+
+    def _place(self, row: RunRow) -> dict[str, str]:
         host = row.host or self.hosts.get(row.agent_id or "")
         found = {"gpu_name": row.gpu_name, "host": host, GIT_COMMIT: row.commit}
         return {name: value for name, value in found.items() if value}
@@ -78,7 +85,7 @@ class Measurements:
         """What a run's summary says of itself, and where it ran."""
         held = self.summaries.get(row.pk, {})
         told = {key: number_or_text(scalar) for key, scalar in held.items()}
-        return told | self.place_of(row)
+        return {**told, **self.place_of(row)}
 
     def differs(self, name: str) -> bool:
         """The finished runs do not agree in where they ran."""

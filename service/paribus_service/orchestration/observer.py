@@ -35,6 +35,8 @@ RUNS_AT_ONCE = 20  # evaluated between two writes, so that none waits long
 LINES_AT_ONCE = 500_000  # of these runs together, unless one alone has more: 80 MB for ten keys
 MOST_PARSED = 50_000  # lines of a run that stand in no column yet: half a second
 MOST_WATCHED = 500  # runs of which rules remember what they counted; more are read anew
+ASKED_A_LOOK = 200  # two seconds: an import asks for 50,000, and runs under way shall not wait
+RUNS_COMPARED_AT_ONCE = 500  # with what is stored of them: their configs are held meanwhile
 REST_FACTOR = 4  # times as long as it worked
 BEFORE_START = timedelta(hours=24)  # runs heard since then may have ended unseen
 OVERLAP = timedelta(minutes=1)  # between looks: a clock that was set back loses no run
@@ -46,8 +48,8 @@ class _Memory:
 
     watched: dict[int, Any] = field(default_factory=dict)
     """Run → what rules remember of it."""
-    asked: set[int] = field(default_factory=set)
-    """Runs that somebody asked about before they were evaluated."""
+    asked: dict[int, None] = field(default_factory=dict)
+    """Runs that somebody asked about before they were evaluated, those of the latest last."""
 
 
 class Observer:
@@ -79,7 +81,7 @@ class Observer:
     def ask(self, run_pks: Iterable[int]) -> None:
         """Evaluate these at the next looks, whenever they were last heard from."""
         with self._asked_lock:
-            self._memory.asked.update(run_pks)
+            self._memory.asked.update(dict.fromkeys(run_pks))
 
     def _run(self) -> None:
         wait = self._settings.observer_interval_seconds
@@ -90,7 +92,11 @@ class Observer:
             wait = max(self._settings.observer_interval_seconds, REST_FACTOR * worked)
 
     def look(self) -> None:
-        """Evaluate what has changed since the last look, and fold what has grown long."""
+        """Evaluate what has changed since the last look, and fold what has grown long.
+
+        Of runs that somebody asked about some have their turn, the latest first; the others
+        follow at the next looks.
+        """
         now = self._clock.now()
         for some in _parts(self._changed()):
             if self._stopping.is_set():
@@ -108,13 +114,22 @@ class Observer:
         except Exception:
             log.exception("the observer stumbled when it was to %s; it looks again", what)
 
-    def _changed(self) -> list[HistoryPlace]:
+    def _changed(self) -> Iterator[HistoryPlace]:
         """Runs whose findings are not of today, by `pk`."""
-        with self._asked_lock:
-            asked, self._memory.asked = self._memory.asked, set()
         with session_scope(self._engine, reads_only=True) as session:
             heard = finding_store.heard_since(session, self._since)
-            pks = sorted({*heard, *asked})
+            self._forget(finding_store.live_among(session, self._memory.watched))
+        pks = sorted({*heard, *self._next_asked()})
+        for start in range(0, len(pks), RUNS_COMPARED_AT_ONCE):
+            yield from self._changed_among(pks[start : start + RUNS_COMPARED_AT_ONCE])
+
+    def _next_asked(self) -> set[int]:
+        with self._asked_lock:
+            asked = self._memory.asked
+            return {asked.popitem()[0] for _ in range(min(len(asked), ASKED_A_LOOK))}
+
+    def _changed_among(self, pks: Sequence[int]) -> list[HistoryPlace]:
+        with session_scope(self._engine, reads_only=True) as session:
             places = curve_store.history_places(session, pks)
             logged = [pk for pk in pks if pk in places and places[pk].lines]
             if not logged:
@@ -122,7 +137,6 @@ class Observer:
             texts = finding_store.run_texts(session, logged)
             marks = finding_store.marks(session, logged)
         version_of, rules = _findings().version_of, self.rules().version
-        self._forget({pk for pk, run in texts.items() if run.state in RUN_LIVE})
         changed = []
         for pk, run in texts.items():
             mark, version = marks.get(pk), version_of(run, places[pk])
@@ -143,9 +157,15 @@ class Observer:
         return self._book
 
     def _forget(self, live: set[int]) -> None:
-        """Keep what is remembered of live runs alone, and of no more than there is room for."""
-        kept = [pk for pk in self._memory.watched if pk in live][-MOST_WATCHED:]
-        self._memory.watched = {pk: self._memory.watched[pk] for pk in kept}
+        """Keep what is remembered of live runs alone."""
+        watched = self._memory.watched
+        self._memory.watched = {pk: watched[pk] for pk in watched if pk in live}
+
+    def _watch(self, more: dict[int, Any]) -> None:
+        """Remember these, and no more than there is room for: 60 KB each."""
+        watched = self._memory.watched | more
+        kept = list(watched)[-MOST_WATCHED:]
+        self._memory.watched = {pk: watched[pk] for pk in kept}
 
     def _evaluate(self, some: Sequence[HistoryPlace], now: datetime) -> None:
         """Those of which little is to be parsed; the others follow once they are folded."""
@@ -159,7 +179,7 @@ class Observer:
         with session_scope(self._engine) as session:
             for evaluated in found.values():
                 findings.store(session, evaluated, book, now=now)
-        self._memory.watched |= {pk: evaluated.watched for pk, evaluated in found.items()}
+        self._watch({pk: one.watched for pk, one in found.items() if one.run.state in RUN_LIVE})
 
     def _fold(self, some: Sequence[HistoryPlace]) -> None:
         with session_scope(self._engine, reads_only=True) as session:
@@ -191,7 +211,7 @@ class Observer:
         self._after_pk = places[-1].run_pk if places else None
 
 
-def _parts(places: Sequence[HistoryPlace]) -> Iterator[list[HistoryPlace]]:
+def _parts(places: Iterable[HistoryPlace]) -> Iterator[list[HistoryPlace]]:
     """Runs that are looked at together: few, and with few lines."""
     part: list[HistoryPlace] = []
     for place in places:

@@ -237,9 +237,14 @@ def take_summary(session: Session, run: Run, text: str) -> None:
     if text == run.summary_text:
         return
     values = parse_object(text)
-    if values or text == "{}":  # what is no object costs itself, and not the one before
+    if values or _is_empty(text):  # what is no object costs itself, and not the one before
         run.summary_text = text
         run_store.index_summary(session, run.pk, values)
+
+
+def _is_empty(text: str) -> bool:
+    """Whether it is an object without members."""
+    return "".join(text.split()) == "{}"
 
 
 def _says_it_runs(run: Run, told: RunUpsert, *, inserted: bool) -> bool:
@@ -341,7 +346,7 @@ def record_running(
         run.output_lines = max(run.output_lines, report.output.end)
     if report.summary_text is not None:
         values = parse_object(report.summary_text)
-        if values or report.summary_text == "{}":
+        if values or _is_empty(report.summary_text):
             found = dict(run_store.scalars(values))
             streams.write_summary(driver, run, report.summary_text, found)
     streams.write_counters(driver, run, now=now)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
 
+from paribus_service.errors import InvalidRequest
 from paribus_service.orchestration.columns import CACHE, ColumnCache
 from paribus_service.orchestration.logged_curves import GLOBAL_STEP, Logged, read_logged
 from paribus_service.store import curves as curve_store
@@ -30,6 +31,8 @@ from paribus_sweeps.analysis.throughput import Row
 
 W_AND_B_STEPS = "W&B steps"
 """What `_step` counts: calls of `wandb.log`, unless a program says otherwise."""
+
+MOST_ROWS = 10_000_000  # of an answer's histories: as columns, 32 bytes each are held at once
 
 _BATCH, _ACCUMULATION = "per_device_train_batch_size", "gradient_accumulation_steps"
 _DEVICES = ("world_size", "gpu_count")  # the second is what our own program records
@@ -73,10 +76,14 @@ def values_of(
         goal: Which way the *key* is better (of `roughness(eval/loss)`, that of eval/loss); None
             where nothing says so.
         cache: Where curves that were read are kept.
+
+    Raises:
+        InvalidRequest: The histories of these runs are more than one answer reads.
     """
     if response.feature is None:
         return ResponseValues(_of_summaries(session, run_pks, response.key))
     places = curve_store.history_places(session, run_pks)
+    _refuse_too_many_rows(places, response)
     for_rate = response.feature == "rate"
     logged = read_logged(session, places, response.key, for_rate=for_rate, cache=cache)
     compared = _compared(session, places, logged, response, goal)
@@ -87,6 +94,19 @@ def values_of(
         values[pk] = found.value, found.note
     cautions = (*compared.cautions, *_of_axis(compared))
     return ResponseValues(values, compared.unit, cautions, compared)
+
+
+def _refuse_too_many_rows(places: Mapping[int, HistoryPlace], response: Response) -> None:
+    rows = sum(place.lines for place in places.values())
+    if rows > MOST_ROWS:
+        raise InvalidRequest.one(
+            "?response",
+            f"{response.text} is read from histories: those of the {len(places):,} finished runs "
+            f"have {rows:,} rows together, and one answer reads {MOST_ROWS:,}",
+            code="too_large",
+            hint="ask about a summary key, name sweeps, or bring some of the runs into a project "
+            "of their own (`paribus import ENTITY/PROJECT --filter … --project …`)",
+        )
 
 
 def known_keys(session: Session, run_pks: Collection[int]) -> list[str]:

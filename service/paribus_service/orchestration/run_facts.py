@@ -38,6 +38,7 @@ def _facts(run: RunText, examples: float | None) -> Facts:
             if value
         },
         examples_per_step=examples,
+        rank=run.wandb_id,  # the same on every server that holds the run; our own id is chance
     )
 
 

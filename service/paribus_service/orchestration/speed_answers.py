@@ -5,6 +5,7 @@ says how fast its GPU was all the same.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -14,8 +15,9 @@ from paribus_service.orchestration.asked_speeds import Asked
 from paribus_service.orchestration.inquiries import refuse_unknown
 from paribus_service.orchestration.names import page_of_run
 from paribus_service.orchestration.run_speeds import Known, speeds_of
+from paribus_service.store import attempts
 from paribus_service.store import findings as finding_store
-from paribus_service.store.evidence import RunRow
+from paribus_service.store.evidence import RunRow, Scope
 from paribus_sweeps.analysis.execution_keys import EXECUTION_KEYS
 from paribus_sweeps.analysis.findings import coarsest_cadence
 from paribus_sweeps.analysis.findings.rule import STEPS
@@ -24,6 +26,32 @@ from paribus_sweeps.analysis.looking import looks_of
 from paribus_sweeps.errors import UnknownRole
 
 _EVAL_STEPS = "eval_steps"
+MOST_READ = 2_000  # runs whose speeds one answer compares: their rows are read, 2 ms a run
+
+
+@dataclass(frozen=True, slots=True)
+class Everyone:
+    """The runs that an answer compares."""
+
+    run_pks: Sequence[int]
+    """The newest of them, by `pk`."""
+    count: int
+    """How many there are."""
+
+    @classmethod
+    def of(cls, session: Session, scope: Scope) -> "Everyone":
+        """Every attempt of a scope, or the newest ones."""
+        newest = attempts.newest_first(session, scope, most=MOST_READ)
+        return cls(sorted(newest), attempts.count_attempts(session, scope)[0])
+
+    def notices(self) -> Iterator[str]:
+        """What is to be known of it."""
+        if self.count > len(self.run_pks):
+            yield (
+                f"The newest {len(self.run_pks):,} of {self.count:,} runs are compared: one "
+                f"answer reads {MOST_READ:,}. The speed of any other is in the list of runs, and "
+                "in an answer of its own."
+            )
 
 
 def of_run(session: Session, row: RunRow, asked: Asked, *, root: str) -> dict[str, Any]:
@@ -40,7 +68,7 @@ def of_run(session: Session, row: RunRow, asked: Asked, *, root: str) -> dict[st
 def of_subject(
     session: Session,
     rows: Sequence[RunRow],
-    everyone: Sequence[int],
+    everyone: Everyone,
     asked: Asked,
     *,
     root: str,
@@ -51,7 +79,7 @@ def of_subject(
     Args:
         session: A reading session.
         rows: The page.
-        everyone: All runs, by `pk`.
+        everyone: The runs that are compared.
         asked: How they are compared.
         root: What links to pages begin with.
         seed: What random draws follow from.
@@ -59,7 +87,7 @@ def of_subject(
     Raises:
         InvalidRequest: There is no such role, or no such key to be ignored.
     """
-    known = _known(session, everyone, asked)
+    known = _known(session, everyone.run_pks, asked)
     keys = {key for one in known.values() for key in one.facts.config}
     refuse_unknown(
         asked.ignore,
@@ -69,12 +97,13 @@ def of_subject(
         code="unknown_key",
     )
     compared = [_compared(one, asked.ignore) for one in known.values()]
+    listed = known | _known(session, [row.pk for row in rows if row.pk not in known], asked)
     parts = gpu_speeds(compared, seed=seed, level=asked.level)
     return {
         "n": sum(_has_a_rate(one) for one in known.values()),
         **{part: told.as_dict() for part, told in parts.items()},
-        "runs": _entries(session, rows, known, root),
-        "notices": list(_notices(parts)),
+        "runs": _entries(session, rows, listed, root),
+        "notices": [*everyone.notices(), *_notices(parts)],
     }
 
 

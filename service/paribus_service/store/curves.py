@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import Integer, bindparam, delete, insert, select, update
 from sqlalchemy.engine import CursorResult
 from sqlalchemy.orm import Session
 
@@ -106,25 +106,36 @@ def lines_from(
     session: Session, place: HistoryPlace, first: int, *, limit: int | None = None
 ) -> Iterator[tuple[int, str]]:
     """(line number, text) of the history lines of a place from `first` on, in order."""
-    query = (
-        select(StreamLine.line, StreamLine.text)
-        .where(
-            StreamLine.run_pk == place.run_pk,
-            StreamLine.session == place.session,
-            StreamLine.stream == int(Stream.HISTORY),
-            StreamLine.line < place.lines,
-        )
-        .order_by(StreamLine.line)
-    )
     left = place.lines if limit is None else limit
     while left > 0:
-        rows = session.execute(
-            query.where(StreamLine.line >= first).limit(min(left, _LINES_AT_ONCE))
-        ).all()
+        asked = {
+            "run_pk": place.run_pk,
+            "session": place.session,
+            "first": first,
+            "end": place.lines,
+            "most": min(left, _LINES_AT_ONCE),
+        }
+        rows = session.execute(_LINES, asked).all()
         yield from ((line, text) for line, text in rows)
-        if not rows:
+        if len(rows) < asked["most"]:
             return
         first, left = rows[-1][0] + 1, left - len(rows)
+
+
+# Put together once: of 35,000 short histories, each in a statement of its own, half the time was
+# SQLAlchemy's, which built and compared them.
+_LINES = (
+    select(StreamLine.line, StreamLine.text)
+    .where(
+        StreamLine.run_pk == bindparam("run_pk"),
+        StreamLine.session == bindparam("session"),
+        StreamLine.stream == int(Stream.HISTORY),
+        StreamLine.line >= bindparam("first"),
+        StreamLine.line < bindparam("end"),
+    )
+    .order_by(StreamLine.line)
+    .limit(bindparam("most", type_=Integer))
+)
 
 
 def column_keys(session: Session, places: Collection[HistoryPlace]) -> dict[int, frozenset[str]]:

@@ -98,11 +98,40 @@ def trial_rows(session: Session, sweep_id: str) -> list[TrialRow]:
     return [TrialRow(*row) for row in session.execute(query)]
 
 
-def run_rows(session: Session, scope: Scope, *, after_pk: int = 0) -> list[RunRow]:
+def run_rows(
+    session: Session, scope: Scope, *, after_pk: int = 0, limit: int | None = None
+) -> list[RunRow]:
     """The runs behind a key, by key."""
-    query = _ROWS.where(Run.pk.in_(scope.pks()), Run.pk > after_pk)
+    query = _ROWS.where(Run.pk.in_(scope.pks()), Run.pk > after_pk).order_by(Run.pk).limit(limit)
     rows: Iterable[Any] = session.execute(query)
     return [RunRow(*row) for row in rows]
+
+
+def newest_rows(session: Session, scope: Scope, *, skip: int = 0, limit: int) -> list[RunRow]:
+    """Runs of a scope, the newest first."""
+    query = _ROWS.where(Run.pk.in_(scope.pks())).order_by(Run.pk.desc())
+    rows: Iterable[Any] = session.execute(query.offset(skip).limit(limit))
+    return [RunRow(*row) for row in rows]
+
+
+def rows_named(session: Session, scope: Scope, names: Sequence[str]) -> list[RunRow]:
+    """The runs of a scope whose own id, W&B's id or name is one of these, by key."""
+    is_named = or_(Run.id.in_(names), Run.wandb_id.in_(names), _NAME.in_(names))
+    query = _ROWS.where(Run.pk.in_(scope.pks()), is_named).order_by(Run.pk)
+    rows: Iterable[Any] = session.execute(query)
+    return [RunRow(*row) for row in rows]
+
+
+def logged_runs(session: Session, scope: Scope) -> dict[int, int]:
+    """Key → lines of history, of the runs of a scope that have any."""
+    query = select(Run.pk, Run.history_lines).where(Run.pk.in_(scope.pks()), Run.history_lines > 0)
+    return {pk: lines for pk, lines in session.execute(query)}
+
+
+def count_runs(session: Session, scope: Scope) -> int:
+    """How many runs a scope has."""
+    query = select(func.count()).select_from(scope.pks().subquery())
+    return session.scalar(query) or 0
 
 
 def rows_of(session: Session, run_pks: Sequence[int]) -> list[RunRow]:
@@ -110,20 +139,20 @@ def rows_of(session: Session, run_pks: Sequence[int]) -> list[RunRow]:
     found: list[RunRow] = []
     for start in range(0, len(run_pks), _ROWS_AT_ONCE):
         rows: Iterable[Any] = session.execute(
-            _ROWS.where(Run.pk.in_(run_pks[start : start + _ROWS_AT_ONCE]))
+            _ROWS.where(Run.pk.in_(run_pks[start : start + _ROWS_AT_ONCE])).order_by(Run.pk)
         )
         found += [RunRow(*row) for row in rows]
     return found
 
 
+_NAME = func.coalesce(Run.display_name, Run.wandb_id)
 _ROWS = (
     select(
-        Run.pk, Run.id, Run.wandb_id, func.coalesce(Run.display_name, Run.wandb_id),
-        Project.entity, Project.name, Run.sweep_id, Run.trial_id, Run.state, Run.reason,
-        Run.host, Run.gpu_name, Run.commit, Run.agent_id, Run.started_at, Run.ended_at,
+        Run.pk, Run.id, Run.wandb_id, _NAME, Project.entity, Project.name, Run.sweep_id,
+        Run.trial_id, Run.state, Run.reason, Run.host, Run.gpu_name, Run.commit, Run.agent_id,
+        Run.started_at, Run.ended_at,
     )
     .join(Project, Project.id == Run.project_id)
-    .order_by(Run.pk)
 )  # fmt: skip
 
 

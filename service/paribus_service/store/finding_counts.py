@@ -17,6 +17,14 @@ Count = tuple[str, str, str | None]
 """Rule, status, label."""
 
 
+def read_by(session: Session, scope: Scope, rules_version: str) -> set[int]:
+    """The runs of a scope that these rules have read, by key."""
+    query = select(FindingMark.run_pk).where(
+        FindingMark.run_pk.in_(scope.pks()), FindingMark.rules_version == rules_version
+    )
+    return set(session.scalars(query))
+
+
 def counted(session: Session, run_pks: Collection[int]) -> dict[Count, int]:
     """(rule, status, label) → of how many of these runs it was said."""
     found: dict[Count, int] = {}

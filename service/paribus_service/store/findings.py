@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import delete, or_, select
 from sqlalchemy.orm import Session
 
-from paribus_service.store.states import RunState
+from paribus_service.store.states import RUN_LIVE, RunState
 from paribus_service.store.tables import FindingMark, FindingRow, Run, Trial
 
 _PKS_AT_ONCE = 500
@@ -80,6 +80,15 @@ def heard_since(session: Session, moment: datetime) -> list[int]:
         or_(Run.state == RunState.RUNNING, recent), Run.deleted_at.is_(None)
     )
     return sorted(session.scalars(query))
+
+
+def live_among(session: Session, run_pks: Collection[int]) -> set[int]:
+    """Those of the runs that have not ended."""
+    found: set[int] = set()
+    for chunk in _chunks(run_pks):
+        query = select(Run.pk).where(Run.pk.in_(chunk), Run.state.in_(sorted(RUN_LIVE)))
+        found.update(session.scalars(query))
+    return found
 
 
 def marks(session: Session, run_pks: Collection[int]) -> dict[int, Mark]:

@@ -51,37 +51,57 @@ def moved_along(factors: Sequence[Factor], runs: Sequence[Run]) -> tuple[MovedAl
         runs: Only those that finished with a value are looked at.
     """
     used = [run for run in runs if _is_usable(run)]
-    quantities = sorted({name for run in used for name in run.along})
+    quantities = _quantities(used)
     found = []
-    for factor in factors:
-        groups: dict[str, list[Run]] = {}
-        for run in used:
-            groups.setdefault(run.setting.get(factor.name) or UNSET, []).append(run)
-        if factor.kind == "levels" and len(groups) > 1:
-            order = [*factor.labels, *sorted(set(groups) - set(factor.labels))]
-            levels = {label: groups[label] for label in order if label in groups}
-            found += [_moved(factor.name, name, levels) for name in quantities]
+    for factor in factors if used else ():
+        labels = [run.setting.get(factor.name) or UNSET for run in used]
+        held = set(labels)
+        if factor.kind == "levels" and len(held) > 1:
+            order = [*factor.labels, *sorted(held - set(factor.labels))]
+            levels = [label for label in order if label in held]
+            found += [_moved(factor.name, one, labels, levels) for one in quantities]
     return tuple(fact for fact in found if fact is not None)
+
+
+@dataclass(frozen=True, slots=True)
+class _Quantity:
+    """Something that runs recorded, of each of them."""
+
+    name: str
+    values: Sequence[float | str | None]
+    """None where a run has not recorded it."""
+    is_number: bool
+    """Every value is a finite number."""
+
+
+def _quantities(used: Sequence[Run]) -> list[_Quantity]:
+    found = []
+    for name in sorted({name for run in used for name in run.along}):
+        values = [run.along.get(name) for run in used]
+        is_number = all(
+            value is None or (isinstance(value, int | float) and math.isfinite(value))
+            for value in values
+        )
+        found.append(_Quantity(name, values, is_number))
+    return found
 
 
 def _is_usable(run: Run) -> bool:
     return run.is_finished and run.value is not None and math.isfinite(run.value)
 
 
-def _moved(factor: str, quantity: str, groups: Mapping[str, Sequence[Run]]) -> MovedAlong | None:
-    held = {
-        label: [run.along[quantity] for run in runs if quantity in run.along]
-        for label, runs in groups.items()
-    }
+def _moved(
+    factor: str, quantity: _Quantity, labels: Sequence[str], levels: Sequence[str]
+) -> MovedAlong | None:
+    held: dict[str, list[Any]] = {label: [] for label in levels}
+    for label, value in zip(labels, quantity.values, strict=True):
+        if value is not None:
+            held[label].append(value)
     if not all(held.values()):
         return None
-    numbers = {
-        label: [float(v) for v in values if isinstance(v, int | float) and math.isfinite(v)]
-        for label, values in held.items()
-    }
-    if all(len(numbers[label]) == len(held[label]) for label in held):
-        return _numbers_moved(factor, quantity, numbers)
-    return _texts_moved(factor, quantity, {k: [str(v) for v in vs] for k, vs in held.items()})
+    if quantity.is_number:
+        return _numbers_moved(factor, quantity.name, held)
+    return _texts_moved(factor, quantity.name, held)
 
 
 def _numbers_moved(
@@ -98,9 +118,9 @@ def _numbers_moved(
 
 
 def _texts_moved(
-    factor: str, quantity: str, held: Mapping[str, Sequence[str]]
+    factor: str, quantity: str, held: Mapping[str, Sequence[float | str]]
 ) -> MovedAlong | None:
-    distinct = {label: sorted(set(found)) for label, found in held.items()}
+    distinct = {label: sorted({str(one) for one in found}) for label, found in held.items()}
     if len({tuple(found) for found in distinct.values()}) == 1:
         return None
     values = {label: _listed(found) for label, found in distinct.items()}

@@ -23,6 +23,8 @@ from paribus_sweeps.runs import LARGEST, Run
 Goal = Literal["minimize", "maximize"]
 
 MOST_CONFIGURATIONS = 1_000  # of one level that are listed; beyond it they are counted
+MOST_LISTED = 1_000  # runs that are tied, or have no place; beyond it they are counted
+_MOST_OF_LEVELS = 5_000  # the same, of all levels together: each run has one in every factor
 _MOST_LABELS = 200_000  # in the lists of all levels: each configuration has one for each factor
 _TIE_TOLERANCE = 1e-9  # relative, of `resolution`: 1/m is no exact float
 _LAST = datetime.max.replace(tzinfo=UTC)
@@ -105,13 +107,16 @@ class LevelBest:
     declared: bool = True
     """False for a level that runs hold and the sweep does not declare."""
 
-    def as_dict(self, *, most: int = MOST_CONFIGURATIONS) -> dict[str, Any]:
-        """Return it as plain JSON, with at most so many configurations."""
+    def as_dict(
+        self, *, most: int = MOST_CONFIGURATIONS, most_runs: int = MOST_LISTED
+    ) -> dict[str, Any]:
+        """Return it as plain JSON, with at most so many configurations and runs."""
         return {
             "level": self.label,
             "declared": self.declared,
             "note": None if self.n else "no finished run",
-            "best": [run.as_dict() for run in self.best],
+            "best": [run.as_dict() for run in self.best[:most_runs]],
+            "best_count": len(self.best),
             "value": self.value,
             "n": self.n,
             "mean": self.mean,
@@ -119,7 +124,8 @@ class LevelBest:
             "expected_best": self.expected_best,
             "configurations": [c.as_dict() for c in self.configurations[:most]],
             "configuration_count": len(self.configurations),
-            "not_ranked": [run.as_dict() for run in self.not_ranked],
+            "not_ranked": [run.as_dict() for run in self.not_ranked[:most_runs]],
+            "not_ranked_count": len(self.not_ranked),
         }
 
 
@@ -138,16 +144,18 @@ class FactorBest:
     together: tuple[MovedTogether, ...]
     """What always moved with this factor: the levels cannot be weighed against each other."""
 
-    def as_dict(self, *, most: int = MOST_CONFIGURATIONS) -> dict[str, Any]:
-        """Return it as plain JSON, with at most so many configurations of each level."""
-        continuous = self.kind == "continuous"
+    def as_dict(
+        self, *, most: int = MOST_CONFIGURATIONS, most_runs: int = MOST_LISTED
+    ) -> dict[str, Any]:
+        """Return it as plain JSON, with at most so many configurations and runs of each level."""
+        holding = self.best[:MOST_LISTED] if self.kind == "continuous" else ()
         return {
             "factor": self.factor,
             "keys": list(self.keys),
             "kind": self.kind,
             "baseline": self.baseline,
-            "levels": [level.as_dict(most=most) for level in self.levels],
-            "best": [_with_own_value(run, self.factor) for run in self.best] if continuous else [],
+            "levels": [level.as_dict(most=most, most_runs=most_runs) for level in self.levels],
+            "best": [_with_own_value(run, self.factor) for run in holding],
             "together": [fact.as_dict() for fact in self.together],
         }
 
@@ -169,16 +177,20 @@ class BestPerFactor:
 
     def as_dict(self) -> dict[str, Any]:
         """Return it as plain JSON, without NaN."""
-        lists = max(1, sum(len(factor.levels) for factor in self.factors) * len(self.factors))
+        levels = sum(len(factor.levels) for factor in self.factors)
+        lists = max(1, levels * len(self.factors))
         most = max(1, min(MOST_CONFIGURATIONS, _MOST_LABELS // lists))
+        most_runs = max(1, min(MOST_LISTED, _MOST_OF_LEVELS // max(1, levels)))
         return {
             "response": self.response,
             "goal": self.goal,
             "resolution": self.resolution,
             "n": self.n,
-            "best": [run.as_dict() for run in self.best],
-            "factors": [factor.as_dict(most=most) for factor in self.factors],
-            "not_ranked": [run.as_dict() for run in self.not_ranked],
+            "best": [run.as_dict() for run in self.best[:MOST_LISTED]],
+            "best_count": len(self.best),
+            "factors": [f.as_dict(most=most, most_runs=most_runs) for f in self.factors],
+            "not_ranked": [run.as_dict() for run in self.not_ranked[:MOST_LISTED]],
+            "not_ranked_count": len(self.not_ranked),
         }
 
 

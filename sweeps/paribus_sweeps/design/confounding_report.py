@@ -224,12 +224,13 @@ class _Asking:
         column = self.rows.column(name)
         levels = (self.table.column(name) if self.has_plan else column).observed
         finished = column.observed
+        held = frozenset(finished)  # of a number that was drawn anew, as many as there are runs
         made = FactorStatus(
             name,
             "confounded",
             "",
             levels,
-            missing_levels=tuple(label for label in levels if label not in finished),
+            missing_levels=tuple(label for label in levels if label not in held),
             df=max(0, min(1, len(levels) - 1) if column.is_numeric else len(levels) - 1),
             lurking=tuple(f.key for f in follows if f.factor == name and f.role == "lurking"),
         )

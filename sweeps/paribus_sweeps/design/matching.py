@@ -69,6 +69,8 @@ class _Cells:
     """Of each run: factors and blocks, in mixed radix; of any size, so 500 factors fit."""
     parts: Mapping[str, Sequence[int]]
     """Factor → what it adds to the number of each run."""
+    replicates: Sequence[tuple[str, ...]]
+    """Of each run: what tells it from repetitions of its setting."""
 
     @classmethod
     def of(cls, runs: Sequence[Run], factors: Sequence[str], blocks: Sequence[str]) -> _Cells:
@@ -81,7 +83,8 @@ class _Cells:
             parts.append([code[label] for label in column])
             whole = [sum(pair) for pair in zip(whole, parts[-1], strict=True)]
             radix *= max(1, len(code))
-        return cls(whole, dict(zip(factors, parts, strict=False)))
+        replicates = [_replicate(run) for run in runs]
+        return cls(whole, dict(zip(factors, parts, strict=False)), replicates)
 
     def contexts(self, factor: str) -> list[int]:
         """Return the number of each run without a factor."""
@@ -90,9 +93,10 @@ class _Cells:
 
 def _count(factor: Factor, runs: Sequence[Run], cells: _Cells) -> MatchedPairs:
     levels: defaultdict[tuple[int, tuple[str, ...]], set[int]] = defaultdict(set)
-    numbered = zip(cells.contexts(factor.name), cells.parts[factor.name], runs, strict=True)
-    for context, level, run in numbered:
-        levels[context, _replicate(run)].add(level)
+    contexts_of, levels_of = cells.contexts(factor.name), cells.parts[factor.name]
+    numbered = zip(contexts_of, levels_of, cells.replicates, strict=True)
+    for context, level, replicate in numbered:
+        levels[context, replicate].add(level)
     by_context: Counter[int] = Counter()
     for (context, _), seen in levels.items():
         by_context[context] += len(seen) * (len(seen) - 1) // 2

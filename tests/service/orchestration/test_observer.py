@@ -268,6 +268,109 @@ class TestLongHistories:
         assert "other" not in watching.stored("a")["non_finite"].document["sentence"]
 
 
+class TestRunsThatSomebodyAsksFor:
+    """An import asks for all of its runs at once, and so does a page of a project."""
+
+    @pytest.fixture
+    def old(self, watching: Watching) -> list[int]:
+        """Runs that ended long ago, and that nothing has looked at since; by key."""
+        for name in "abcd":
+            start(watching.lab, name)
+            watching.log(name, 20)
+            watching.lab.finish(name)
+        watching.lab.clock.advance(3 * 86_400)
+        watching.observer = watching.observer_anew()
+        return [watching.lab.run(name).pk for name in "abcd"]
+
+    def looked_at(self, watching: Watching) -> str:
+        return "".join(name for name in "abcd" if watching.stored(name))
+
+    def test_some_have_their_turn_in_a_look_and_the_others_follow(
+        self, watching: Watching, old: list[int], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(observing, "ASKED_A_LOOK", 3)
+
+        watching.observer.ask(old)
+        watching.look()
+        after_one = self.looked_at(watching)
+        watching.look()
+
+        assert (after_one, self.looked_at(watching)) == ("bcd", "abcd")
+
+    def test_who_asks_last_waits_for_none_of_the_others(
+        self, watching: Watching, old: list[int], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(observing, "ASKED_A_LOOK", 1)
+
+        watching.observer.ask(old[1:])
+        watching.observer.ask(old[:1])
+        watching.look()
+
+        assert self.looked_at(watching) == "a"
+
+    def test_a_run_under_way_is_looked_at_in_each_look(
+        self, watching: Watching, old: list[int], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(observing, "ASKED_A_LOOK", 1)
+        start(watching.lab, "live")
+        watching.log("live", 20)
+
+        watching.observer.ask(old)
+        watching.look()
+
+        assert watching.stored("live")["high"].status == "found"
+
+    def test_configs_are_held_of_few_runs_at_a_time(
+        self, watching: Watching, old: list[int], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(observing, "RUNS_COMPARED_AT_ONCE", 2)
+        asked: list[int] = []
+        whole = finding_store.run_texts
+
+        def noted(session: Any, run_pks: Any) -> Any:
+            asked.append(len(run_pks))
+            return whole(session, run_pks)
+
+        monkeypatch.setattr(finding_store, "run_texts", noted)
+
+        watching.observer.ask(old)
+        watching.look()
+
+        assert self.looked_at(watching) == "abcd"
+        assert asked[0] == 2
+
+    def test_of_runs_that_have_ended_nothing_is_remembered(
+        self, watching: Watching, old: list[int]
+    ) -> None:
+        watching.observer.ask(old)
+        watching.look()
+
+        assert watching.observer._memory.watched == {}
+
+    def test_of_live_ones_no_more_than_there_is_room_for(
+        self, watching: Watching, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(observing, "MOST_WATCHED", 2)
+        for name in "abc":
+            start(watching.lab, name)
+            watching.log(name, 20)
+
+        watching.look()
+
+        assert len(watching.observer._memory.watched) == 2
+
+    def test_one_that_ends_is_remembered_no_longer(self, watching: Watching) -> None:
+        start(watching.lab, "a")
+        watching.log("a", 20)
+        watching.look()
+        assert len(watching.observer._memory.watched) == 1
+
+        watching.lab.finish("a")
+        watching.look()
+
+        assert watching.observer._memory.watched == {}
+
+
 class TestFolding:
     def test_long_histories_are_folded_as_they_grow(
         self, watching: Watching, monkeypatch: pytest.MonkeyPatch

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from paribus_sweeps.analysis import best_runs
 from paribus_sweeps.analysis.best_runs import BestPerFactor, LevelBest, best_per_factor
 from paribus_sweeps.design.confounding import moved_together
 from paribus_sweeps.factors import Factor, Level
@@ -230,6 +231,49 @@ class TestNotRanked:
 
         assert [lv.label for lv in made.factors[0].levels] == ["8", "64"]
         assert (made.best, made.n) == ((), 0)
+
+
+class TestVeryManyRuns:
+    """Runs are listed up to a number, and counted beyond it."""
+
+    def test_runs_without_a_place_are_counted(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(best_runs, "MOST_LISTED", 2)
+        lost = [run(name, None, state="failed") for name in "abc"]
+
+        told = best(lost).as_dict()
+
+        of_8 = told["factors"][0]["levels"][0]
+        for one in (told, of_8):
+            assert [entry["id"] for entry in one["not_ranked"]] == ["a", "b"]
+            assert one["not_ranked_count"] == 3
+
+    def test_so_are_ties(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(best_runs, "MOST_LISTED", 2)
+        tied = [run(name, 1) for name in "abc"]
+
+        told = best(tied).as_dict()
+
+        of_8 = told["factors"][0]["levels"][0]
+        for one in (told, of_8):
+            assert [entry["id"] for entry in one["best"]] == ["a", "b"]
+            assert one["best_count"] == 3
+
+    def test_those_of_a_factor_without_levels_too(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(best_runs, "MOST_LISTED", 2)
+        tied = [Run(id=name, value=1.0, setting={"lr": "0.1"}) for name in "abc"]
+
+        told = best(tied, factor("lr", kind="continuous")).as_dict()
+
+        assert [entry["id"] for entry in told["factors"][0]["best"]] == ["a", "b"]
+
+    def test_levels_share_a_number_of_their_own(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Each run stands in one level of every factor: two levels, so 3 // 2 each."""
+        monkeypatch.setattr(best_runs, "_MOST_OF_LEVELS", 3)
+
+        told = best([run(name, 1) for name in "abc"]).as_dict()
+
+        of_8 = told["factors"][0]["levels"][0]
+        assert (len(told["best"]), len(of_8["best"]), of_8["best_count"]) == (3, 1, 3)
 
 
 class TestUndeclaredLevels:

@@ -346,7 +346,9 @@ class LevelBestOut(Answer):
     """False for a level that runs hold and the sweep does not declare."""
     note: str | None
     best: list[RankedRunOut]
-    """All tied runs, earlier finish first."""
+    """The tied runs, earlier finish first; at most 1,000, and fewer where levels are many."""
+    best_count: int
+    """All of them."""
     value: float | None
     n: int
     mean: float | None
@@ -359,6 +361,9 @@ class LevelBestOut(Answer):
     configuration_count: int
     """All of them."""
     not_ranked: list[NotRankedOut]
+    """At most 1,000, and fewer where levels are many."""
+    not_ranked_count: int
+    """All of them."""
 
 
 class LuckOut(Answer):
@@ -434,8 +439,12 @@ class BestOut(EvidenceOut):
     resolution: float
     """Runs that differ by no more are tied."""
     best: list[RankedRunOut]
+    """The best of all; at most 1,000 that are tied."""
+    best_count: int
     factors: list[FactorBestOut]
     not_ranked: list[NotRankedOut]
+    """At most 1,000."""
+    not_ranked_count: int
     matched_pairs: list[MatchedPairsOut]
     """How many pairs of finished runs differ in one factor alone; factors with levels only."""
     moved_together: list[MovedTogetherOut]

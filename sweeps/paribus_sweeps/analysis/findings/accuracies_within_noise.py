@@ -76,7 +76,7 @@ def _floor_of(one: _Scored, other: _Scored) -> float:
 def _told(best: _Scored, others: Sequence[_Scored]) -> Finding:
     floors = best.seen.thresholds[FLOORS.name]
     within = [one for one in others if _distance(best, one) <= floors]
-    nearest = min(others, key=lambda one: (_distance(best, one), one.seen.facts.run))
+    nearest = min(others, key=lambda one: (_distance(best, one), one.seen.facts.order))
     difference = best.accuracy - nearest.accuracy
     told: dict[str, Any] = {
         "runs": tuple(one.seen.facts.run for one in (best, nearest)),

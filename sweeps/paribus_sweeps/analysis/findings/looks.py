@@ -88,7 +88,7 @@ def _compare(runs: Sequence[Seen]) -> Iterator[Finding]:
                 alone.append(coarse)
             else:
                 yield from _beside(coarse, dense)
-    yield from _unpartnered(sorted(alone, key=lambda one: one.seen.facts.run))
+    yield from _unpartnered(sorted(alone, key=lambda one: one.seen.facts.order))
 
 
 def _looked(seen: Seen) -> _Looked | None:

@@ -53,6 +53,13 @@ class Facts:
     """{"gpu_name": "Tesla T4"}."""
     examples_per_step: float | None = None
     """Batch size times accumulation times devices; None: not known."""
+    rank: str = ""
+    """What it comes before others by; the id where nothing is given, which may be chance."""
+
+    @property
+    def order(self) -> tuple[str, str]:
+        """What runs are sorted by: sums in another order differ in their last digit."""
+        return self.rank, self.run
 
     @property
     def is_over(self) -> bool:

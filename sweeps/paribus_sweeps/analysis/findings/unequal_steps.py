@@ -83,7 +83,7 @@ def _largest(values: FloatArray) -> float | None:
 
 def _by_epochs(lengths: Sequence[_Length], share: float) -> Iterator[list[_Length]]:
     """Yield the runs of about equal epochs, where there are two or more."""
-    ordered = sorted(lengths, key=lambda one: (one.epochs, one.seen.facts.run))
+    ordered = sorted(lengths, key=lambda one: (one.epochs, one.seen.facts.order))
     group: list[_Length] = []
     for one in ordered:
         if group and one.epochs > group[0].epochs * (1 + share):
@@ -96,10 +96,10 @@ def _by_epochs(lengths: Sequence[_Length], share: float) -> Iterator[list[_Lengt
 
 
 def _of_alike(alike: Sequence[_Length], limit: float) -> Finding:
-    least = min(alike, key=lambda one: (one.steps, one.seen.facts.run))
-    most = max(alike, key=lambda one: (one.steps, one.seen.facts.run))
+    least = min(alike, key=lambda one: (one.steps, one.seen.facts.order))
+    most = max(alike, key=lambda one: (one.steps, one.seen.facts.order))
     ratio = most.steps / least.steps
-    ordered = sorted(alike, key=lambda one: one.seen.facts.run)
+    ordered = sorted(alike, key=lambda one: one.seen.facts.order)
     told: dict[str, Any] = {
         "runs": tuple(one.seen.facts.run for one in ordered),
         "factor": _explaining(alike),

@@ -132,6 +132,6 @@ def comparisons_of(
     runs: Iterable[Seen], *, rules: Sequence[ComparisonRule] = COMPARISONS
 ) -> list[Finding]:
     """Return what runs show beside one another; of numbers too large see `RunWatch.tell`."""
-    ordered = sorted(runs, key=lambda seen: seen.facts.run)
+    ordered = sorted(runs, key=lambda seen: seen.facts.order)
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         return [finding for rule in rules for finding in rule.compare(ordered)]

@@ -35,6 +35,18 @@ class TestFacts:
     def test_a_number_of_the_config_is_a_finite_one(self, value, number):
         assert Facts("r1", config={"batch": value}).number("batch") == number
 
+    def test_runs_are_put_in_order_by_what_every_server_calls_them(self):
+        """Ids of a service are chance; a sum in their order differs in its last digit."""
+        here = [Facts("run-7", rank="a"), Facts("run-2", rank="b")]
+        there = [Facts("run-1", rank="b"), Facts("run-9", rank="a")]
+
+        ordered = [sorted(side, key=lambda facts: facts.order) for side in (here, there)]
+
+        assert [[facts.rank for facts in side] for side in ordered] == [["a", "b"], ["a", "b"]]
+
+    def test_without_that_by_their_ids(self):
+        assert Facts("run-1").order < Facts("run-2").order
+
     def test_a_key_that_the_config_lacks_is_none(self):
         assert Facts("r1").number("batch") is None
 
