@@ -23,6 +23,7 @@ from paribus_service.orchestration.answers import AnswerCache
 from paribus_service.orchestration.keys import Doorkeeper
 from paribus_service.orchestration.observer import Observer
 from paribus_service.orchestration.signing import Signer
+from paribus_service.orchestration.upstream.annotating import Annotator
 from paribus_service.orchestration.upstream.launching import Launcher
 from paribus_service.orchestration.upstream.messages import Upstream
 from paribus_service.orchestration.watchdog import Watchdog
@@ -139,6 +140,7 @@ def start_driver(services: Services) -> "Driver | None":
         services.clock,
         services.upstream,
         services.launcher,
+        Annotator(services.engine, services.upstream, services.clock, services.observer.rules),
     )
     driver.start()
     return driver

@@ -167,9 +167,14 @@ class Client:
         *,
         entity: str | None = None,
         project: str | None = None,
+        annotate: bool = False,
     ) -> dict[str, Any]:
-        """Register a sweep; see `plan` for what it takes and raises."""
-        return self._send_config(config, entity=entity, project=project)
+        """Register a sweep; see `plan` for what it takes and raises.
+
+        With `annotate`, one on a W&B server is annotated there once it has ended.
+        """
+        told = "true" if annotate else None
+        return self._send_config(config, entity=entity, project=project, annotate=told)
 
     def _send_config(self, config: str | Mapping[str, Any], **query: str | None) -> dict[str, Any]:
         text, kind = config, "application/yaml"
@@ -655,6 +660,57 @@ class Client:
         """Every import, the oldest first."""
         return list(self._walk("/imports", page_size=None))
 
+    def upstream(self) -> dict[str, Any]:
+        """The W&B server that the service works with, as it answers now; nothing is written there.
+
+        Raises:
+            ApiError: 422 where there is none; 502 where it refuses the key; 503 where it is down.
+        """
+        return self._get("/upstream")
+
+    # annotations
+
+    def annotate(
+        self, target: str, question: Mapping[str, Any] = {}, *, seconds: float | None = None
+    ) -> dict[str, Any]:
+        """Write best run per factor, verdict and findings to runs on their W&B server.
+
+            found = client.annotate("lab/imdb", {"response": "loss", "goal": "minimize"})
+            while not found["is_done"]:
+                found = client.continue_annotation(found["id"])
+
+        Args:
+            target: A sweep's id, or `ENTITY/PROJECT` for its imported runs.
+            question: response, goal, factors, ignore; a sweep's metric by default.
+            seconds: About how long this request may take.
+
+        Raises:
+            ApiError: 422 for what is tracked here, or where the service works with no server.
+        """
+        query = _said({"seconds": seconds})
+        return self._post(_annotations(target), json=dict(question), params=query)
+
+    def plan_annotations(self, target: str, question: Mapping[str, Any] = {}) -> dict[str, Any]:
+        """What `annotate` would write; nothing is."""
+        query = {"validate_only": True}
+        return self._post(_annotations(target), json=dict(question), params=query)
+
+    def annotations(self, target: str) -> dict[str, Any]:
+        """What is written where, as `annotate` left it."""
+        return self._get(_annotations(target))
+
+    def remove_annotations(self, target: str, *, seconds: float | None = None) -> dict[str, Any]:
+        """Take back what `annotate` wrote: notes, tags and summaries are then as they were."""
+        query = _said({"seconds": seconds})
+        return self._request("DELETE", _annotations(target), params=query)
+
+    def continue_annotation(
+        self, annotation_id: int, *, seconds: float | None = None
+    ) -> dict[str, Any]:
+        """Write, or take back, more of it; `retry_after_seconds` says when it makes sense to."""
+        query = _said({"seconds": seconds})
+        return self._post(f"/annotations/{annotation_id}:continue", params=query)
+
     # agents, library, programs
 
     def agents(
@@ -816,6 +872,13 @@ def _listed(value: Any) -> Any:
 
 def _plain(value: Any) -> Any:
     return list(value) if isinstance(value, tuple | set | frozenset) else value
+
+
+def _annotations(target: str) -> str:
+    entity, slash, project = target.partition("/")
+    if slash:
+        return f"/projects/{_part(entity)}/{_part(project)}/annotations"
+    return f"/sweeps/{_part(target)}/annotations"
 
 
 def _said(query: Mapping[str, Any]) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from platformdirs import user_data_path
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from paribus_service.errors import DevModeExposed, NotOfferedHere, StartRefused
@@ -202,6 +202,17 @@ class Settings(BaseSettings):
         description="Key of that server. It is handed on to the client's process and written "
         "nowhere.",
     )
+    wandb_api_key_file: Path | None = Field(
+        None,
+        description="A file that holds that key and nothing else, such as a secret of Docker or "
+        "Kubernetes; in place of PARIBUS_WANDB_API_KEY. It is read once.",
+    )
+    wandb_python: Path | None = Field(
+        None,
+        description="Another Python whose wandb speaks with that server, where the newest client "
+        "does not: `/opt/wandb-0.21/bin/python`. Python 3.11 or newer; nothing of this service "
+        "has to be installed there.",
+    )
     wandb_entity: str | None = Field(
         None,
         description="Entity that sweeps are registered under there, where none is named; by "
@@ -218,19 +229,6 @@ class Settings(BaseSettings):
         gt=0,
         description="Most requests that are sent there in any minute: other people's programs "
         "ask it too, and servers limit rates.",
-    )
-    wandb_mirror_seconds: float = Field(
-        30.0, gt=0, description="How often sweeps there are looked at for new runs and rows."
-    )
-    wandb_drive_seconds: float = Field(
-        5.0,
-        gt=0,
-        description="How often sweeps there are given their next runs; agents ask as often.",
-    )
-    wandb_max_wait_seconds: float = Field(
-        600.0,
-        gt=0,
-        description="Longest rest between tries while that server is down; rests double up to it.",
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="How much the service writes to its log."
@@ -257,6 +255,30 @@ class Settings(BaseSettings):
     def _is_a_key(cls, value: SecretStr | None) -> SecretStr | None:
         key = value.get_secret_value().strip() if value else ""  # a file's last line has an end
         return SecretStr(key) if key else None
+
+    @field_validator("wandb_api_key_file")
+    @classmethod
+    def _holds_a_key(cls, value: Path | None, info: ValidationInfo) -> Path | None:
+        if value is None:
+            return None
+        if info.data.get("wandb_api_key") is not None:
+            raise ValueError("PARIBUS_WANDB_API_KEY is set as well: leave one of them out")
+        _key_in(value)
+        return value
+
+    @field_validator("wandb_python")
+    @classmethod
+    def _is_a_program(cls, value: Path | None) -> Path | None:
+        if value is not None and not value.is_file():
+            raise ValueError("there is no such program")
+        return value
+
+    @cached_property
+    def effective_wandb_key(self) -> SecretStr | None:
+        """The key of the W&B server, from its variable or from its file."""
+        if self.wandb_api_key_file is None:
+            return self.wandb_api_key
+        return SecretStr(_key_in(self.wandb_api_key_file))
 
     @cached_property
     def effective_database_url(self) -> str:
@@ -286,6 +308,22 @@ class Settings(BaseSettings):
         """
         if self.dev and not is_loopback(self.host):
             raise DevModeExposed(self.host)
+
+
+def _key_in(path: Path) -> str:
+    """The key that a file holds.
+
+    Raises:
+        ValueError: The file cannot be read, or holds something else; its text is not told.
+    """
+    try:
+        found = path.read_text(encoding="utf-8-sig").split()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is no text"
+        raise ValueError(f"it cannot be read: {reason}") from error
+    if len(found) != 1:
+        raise ValueError(f"one key was expected in it, and there are {len(found)} words")
+    return found[0]
 
 
 def read_settings(chosen: Mapping[str, Any]) -> Settings:

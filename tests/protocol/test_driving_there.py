@@ -6,7 +6,7 @@ driven by its controller's schedule.
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -72,8 +72,19 @@ class Ours:
             return self.launcher.confirm(session, launch, text, created_by=None, now=now).id
 
     def look_until(self, state: str, sweep: str, *, seconds: float = 90) -> None:
+        self._look_while(lambda: self.lab.sweep(sweep).state != state, sweep, seconds=seconds)
+
+    def look_until_read(self, sweep: str, *, lines: int) -> None:
+        """A sweep may have finished a look before the last of its histories is here."""
+        self._look_while(lambda: self.lines(sweep) < lines, sweep, seconds=90)
+
+    def lines(self, sweep: str) -> int:
+        with self.lab.reading() as session:
+            return sum(r.history_lines for r in run_store.list_runs(session, sweep_id=sweep))
+
+    def _look_while(self, claim: Callable[[], bool], sweep: str, *, seconds: float) -> None:
         deadline = time.monotonic() + seconds
-        while self.lab.sweep(sweep).state != state:
+        while claim():
             assert time.monotonic() < deadline, [
                 (trial.state, trial.reason) for trial in self.lab.trials(sweep)
             ]
@@ -104,6 +115,7 @@ class TestAnAgentThere:
 
         own_live.start_process(["wandb", "agent", f"paribus/driven/{sweep}"])
         ours.look_until("finished", sweep)
+        ours.look_until_read(sweep, lines=2 * 3)
 
         assert ours.way(sweep) == ("controller" if old else "enqueue")
         assert [trial.state for trial in ours.lab.trials(sweep)] == ["finished"] * 2
@@ -117,6 +129,23 @@ class TestAnAgentThere:
         with ours.lab.reading() as session:
             known = upstream_sweeps.get(session, sweep)
         return SweepPath(known.entity, known.project, known.remote_id)
+
+
+class TestKeysThatAreWordsOfTheConversation:
+    def test_they_reach_the_server_as_any_other(self, ours: Ours, own_live: LiveService) -> None:
+        design = {
+            "type": "full_factorial",
+            "factors": {"id": {"levels": [1, 2]}, "value": {"levels": [3, 4]}},
+            "replicates": {"error": [5]},
+        }
+        sweep = ours.launch({**CONFIG, "program": "train.py", "design": design})
+
+        ours.driver.look()
+
+        with own_live.reading() as session:
+            first = min(run_store.list_runs(session, sweep_id=sweep), key=lambda run: run.pk)
+        values = {key: first.config[key]["value"] for key in ("id", "value", "error")}
+        assert values == {"id": 1, "value": 3, "error": 5}
 
 
 class TestTheShippedDemo:
@@ -164,6 +193,7 @@ class TestTheShippedDemo:
                 {"PYTHONPATH": str(package.parent)},
             )
         ours.look_until("finished", sweep, seconds=400)
+        ours.look_until_read(sweep, lines=12 * 4)
         ours.upstream.close()
 
         trials = ours.lab.trials(sweep)

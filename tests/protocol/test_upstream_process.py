@@ -7,7 +7,6 @@ that refuses, limits, delays and loses answers.
 import json
 import os
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -20,8 +19,14 @@ import pytest
 
 from paribus_service import errors
 from paribus_service.orchestration.upstream.child import PRIVATE
-from paribus_service.orchestration.upstream.conversation import MODULE, Conversation
-from paribus_service.orchestration.upstream.messages import RunPath, SweepPath
+from paribus_service.orchestration.upstream.conversation import MODULE, Conversation, command_of
+from paribus_service.orchestration.upstream.messages import (
+    ConsoleTail,
+    RunPath,
+    RunRecords,
+    SweepPath,
+    SystemMetrics,
+)
 from tests.protocol.live import ENTITY, KEY, LiveService, wait_for
 
 ROOT = Path(__file__).parents[2]
@@ -40,15 +45,12 @@ Talk = Callable[..., Conversation]
 
 @pytest.fixture(params=["newest", "0.21"], scope="module")
 def program(request: pytest.FixtureRequest) -> dict[str, Any]:
-    """How the client's process is started: its Python, and where that finds our modules."""
+    """How the client's process is started: its Python, as PARIBUS_WANDB_PYTHON names it."""
     if request.param == "newest":
-        return {"command": [sys.executable, "-m", MODULE]}
+        return {"command": command_of(None)}
     if not OLD.exists():
         pytest.skip("no client 0.21.4 here: `make test-deps` installs it into .venv-wandb-0.21")
-    return {
-        "command": [str(OLD), "-W", "ignore", "-m", MODULE],
-        "environment": {"PYTHONPATH": str(ROOT / "service")},
-    }
+    return {"command": command_of(OLD)}
 
 
 @pytest.fixture(scope="module")
@@ -87,7 +89,7 @@ def hurry(conversation: Conversation) -> None:
 class Proxy:
     """Stands before the server; `rule` says what happens to requests whose body holds a text."""
 
-    def __init__(self, target: str) -> None:
+    def __init__(self, target: str, *, prefix: str = "") -> None:
         self.rule: tuple[str, Callable[[], tuple[int, dict[str, str], bytes]], bool] | None = None
         self.passed: list[str] = []
         """Bodies that reached the server."""
@@ -101,7 +103,8 @@ class Proxy:
                 if rule is None or rule[2]:
                     outer.passed.append(body.decode())
                     kept = {k: v for k, v in self.headers.items() if k in ("Authorization",)}
-                    answer = httpx.post(target + self.path, content=body, headers=kept)
+                    path = self.path.removeprefix(prefix)
+                    answer = httpx.post(target + path, content=body, headers=kept)
                     status, headers, content = answer.status_code, {}, answer.content
                 if rule is not None:
                     status, headers, content = rule[1]()
@@ -111,6 +114,9 @@ class Proxy:
                 self.send_header("Content-Length", str(len(content)))
                 self.end_headers()
                 self.wfile.write(content)
+
+            def do_GET(self) -> None:
+                self.send_error(404)
 
             def log_message(self, *_: Any) -> None:
                 return None
@@ -342,6 +348,50 @@ class TestHistories:
         assert [step for step, _ in page.rows] == [3, 4, 5]
 
 
+class TestBesideAHistory:
+    """System metrics and console output: also the older client sends what the newest one asks."""
+
+    def test_system_metrics_come_with_the_rows(
+        self, conversation: Conversation, live: LiveService
+    ) -> None:
+        at = make_run(live, "u-system", "r", ['{"_step":0}'])
+        lines = ['{"system.cpu":NaN}', "no JSON", '{"system.cpu":1e300}']
+        body = {"files": {"wandb-events.jsonl": {"offset": 0, "content": lines}}}
+        live.stream("r", body, project="u-system")
+        before = len(live.faults.bodies("HistoryPage"))
+
+        page = conversation.history(at, min_step=0, max_step=None, limit=10, samples=500)
+
+        assert page.system == SystemMetrics(lines, 3)
+        assert len(live.faults.bodies("HistoryPage")) - before == 1
+
+    def test_console_output_comes_from_its_end(
+        self, conversation: Conversation, live: LiveService
+    ) -> None:
+        at = make_run(live, "u-console", "r", ['{"_step":0}'])
+        lines = [f"ERROR 2026-11-23T08:43:08.341942 line {i}" for i in range(2_000)]
+        body = {"files": {"output.log": {"offset": 0, "content": [*lines, "\x1b[31m\x00é\ud83d"]}}}
+        live.stream("r", body, project="u-console")
+
+        came = conversation.records(at, samples=0, console_lines=3)
+
+        assert came.system is None
+        assert came.console is not None
+        assert [number for number, _ in came.console.lines] == [1998, 1999, 2000]
+        assert json.loads(came.console.lines[0][1]) == {
+            "ts": "2026-11-23T08:43:08.341942", "level": "error", "content": "line 1998",
+        }  # fmt: skip
+        assert json.loads(came.console.lines[2][1])["content"].startswith("\x1b[31m\x00é")
+        assert came.console.there == 2_001
+
+    def test_both_come_at_once(self, conversation: Conversation, live: LiveService) -> None:
+        at = make_run(live, "u-both", "r", ['{"_step":0}'])
+
+        came = conversation.records(at, samples=5, console_lines=5)
+
+        assert came == RunRecords(SystemMetrics([], 0), ConsoleTail([], 0))
+
+
 class TestWhatIsNotThere:
     def test_each_is_named(self, conversation: Conversation) -> None:
         at = register(conversation, "u-there")
@@ -365,17 +415,18 @@ class TestWhatIsNotThere:
 
 
 class TestKeys:
-    @pytest.mark.parametrize("key", ["local-" + "f" * 40, "short"])
+    @pytest.mark.parametrize("key", ["local-" + "f" * 40, "short", "id"])
     def test_a_wrong_one_is_refused(
         self, program: dict[str, Any], tmp_path: Path, talk: Talk, key: str
     ) -> None:
+        """Also one that is a word of the replies, from which the key is left out."""
         guarded = LiveService(tmp_path, dev=False)
         try:
             with pytest.raises(errors.UpstreamRefusedKey, match="set PARIBUS_WANDB_API_KEY") as e:
                 talk(guarded.url, key).server()
         finally:
             guarded.close()
-        assert key not in str(e.value)
+        assert f" {key} " not in str(e.value)
 
     def test_it_stays_inside_and_no_login_is_touched(
         self, talk: Talk, live: LiveService, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -430,7 +481,7 @@ class TestItsOwnEnd:
         done = subprocess.run(
             program["command"],
             input=first + json.dumps(asked) + "\n",
-            env={**live.env, **program.get("environment", {}), PRIVATE: str(own)},
+            env={**live.env, PRIVATE: str(own)},
             capture_output=True,
             text=True,
             timeout=60,
@@ -489,6 +540,26 @@ class TestAServerInTrouble:
 
         assert time.monotonic() - begun < 20  # 3 s of its own, and some for a question why
 
+    def test_an_address_that_leads_to_no_server_is_told(
+        self, talk: Talk, live: LiveService
+    ) -> None:
+        with pytest.raises(errors.UpstreamFailed, match="no W&B server is found there"):
+            talk(f"{live.url}/not/there").server()
+
+    def test_a_path_before_the_servers_own_is_kept(self, talk: Talk, live: LiveService) -> None:
+        """As a reverse proxy adds it."""
+        behind = Proxy(live.url, prefix="/wandb")
+        try:
+            assert talk(f"{behind.url}/wandb").server().default_entity == ENTITY
+        finally:
+            behind.close()
+
+    def test_one_that_has_moved_to_https_is_told(self, talk: Talk, proxy: Proxy) -> None:
+        proxy.answer("", 301, Location=f"{proxy.url}/elsewhere")
+
+        with pytest.raises(errors.UpstreamFailed, match="https"):
+            talk(proxy.url).server()
+
     def test_rights_that_are_missing_are_told(self, talk: Talk, proxy: Proxy) -> None:
         conversation = talk(proxy.url)
         conversation.server()
@@ -503,8 +574,13 @@ class TestAServerInTrouble:
         said = '{"errors":[{"message":"Cannot query field \\"agents\\" on type \\"Sweep\\"."}]}'
         proxy.answer("GetSweep", 400, said)
 
-        with pytest.raises(errors.UpstreamTooOld, match="agents"):
+        with pytest.raises(errors.UpstreamTooOld, match="agents") as caught:
             conversation.sweep(SweepPath("e", "p", "s"))
+
+        assert str(caught.value).startswith(
+            f"to show sweep e/p/s is not possible with {proxy.url}"
+        )
+        assert "Upgrade that server" in str(caught.value)
 
     def test_one_that_is_down_is_asked_again_when_it_is_back(
         self, talk: Talk, own_live: LiveService

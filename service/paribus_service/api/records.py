@@ -15,6 +15,7 @@ from paribus_service.api.parameters import refuse_unknown_parameters
 from paribus_service.api.runs import RunId
 from paribus_service.dependencies import BaseUrl, Reader, ServicesDep, SessionDep
 from paribus_service.errors import NotFound
+from paribus_service.orchestration.upstream import elsewhere
 from paribus_service.store import files as file_store
 from paribus_service.store import history
 from paribus_service.store import runs as run_store
@@ -38,8 +39,13 @@ def show_logs(
     page_size: LinesPerPage = 1000,
     page_token: PageToken = None,
 ) -> Page[LineOut]:
-    """What a run wrote to its console, line by line."""
+    """What a run wrote to its console, line by line.
+
+    Of a mirrored run that failed, the end; that of another one stays on its server, and is refused
+    with its address.
+    """
     run = run_store.get_run(session, run_id)
+    elsewhere.refuse_console(session, run)
     if tail is not None:
         last = history.last_lines(session, run, Stream.OUTPUT, tail)
         return Page(items=[LineOut(line=line, text=text) for line, text in last])
@@ -58,8 +64,12 @@ def show_logs(
 
 @router.get("/runs/{run_id}/files", operation_id="list_files", responses=READS)
 def list_files(run_id: RunId, _who: Reader, session: SessionDep, base: BaseUrl) -> Page[FileOut]:
-    """The files of a run whose bytes have come, by name."""
+    """The files of a run whose bytes have come, by name.
+
+    Those of a mirrored run stay on its server, and are refused with its address.
+    """
     run = run_store.get_run(session, run_id)
+    elsewhere.refuse_files(session, run)
     own = f"{base}{API}/runs/{run.id}/files"
     found = file_store.list_files(session, run)
     return Page(items=[FileOut.of(file, f"{own}/{quote(file.name)}") for file in found])
@@ -86,6 +96,7 @@ def download_file(
 ) -> FileResponse:
     """The bytes of a run's file, always as an attachment: what a run wrote is not ours to show."""
     run = run_store.get_run(session, run_id)
+    elsewhere.refuse_files(session, run)
     file = file_store.find_file(session, run, name)
     if file is None or file.blob is None or not services.files.exists(file.blob):
         raise NotFound("file", name, hint=f"run {run.id} has those under /files")

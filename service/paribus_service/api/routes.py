@@ -7,6 +7,7 @@ from typing import Any
 from fastapi import APIRouter, Response
 
 from paribus_service.api import (
+    annotations,
     curves,
     events,
     figures,
@@ -28,6 +29,7 @@ from paribus_service.api import (
     throughput,
     trials,
     unknown,
+    upstream,
     verbs,
 )
 from paribus_service.api.links import API
@@ -53,6 +55,8 @@ for _part in (
     fleet,
     figures,
     imports,
+    annotations,
+    upstream,
     shipped,
     keys,
     health,

@@ -14,9 +14,9 @@ from paribus_service.api.paging import DEFAULT_PAGE_SIZE, PageSize, PageToken, d
 from paribus_service.api.parameters import refuse_other_bodies, refuse_unknown_parameters
 from paribus_service.api.trials import reason_of
 from paribus_service.dependencies import BaseUrl, ClockDep, Reader, SessionDep, Submitter
-from paribus_service.errors import InvalidRequest, NotFound
+from paribus_service.errors import InvalidRequest, NotFound, NotOfferedHere
 from paribus_service.orchestration import registry
-from paribus_service.store import projects
+from paribus_service.store import mirrors, projects
 from paribus_service.store import runs as run_store
 from paribus_service.store.states import RunState
 from paribus_service.store.tables import Run
@@ -44,6 +44,11 @@ def list_runs(
     page_token: PageToken = None,
 ) -> Page[RunOut]:
     """Runs, newest first."""
+    if agent_id is not None and mirrors.is_agent_there(session, agent_id):
+        raise NotOfferedHere(
+            f"finding the runs of agent {agent_id}, which works for a W&B server",
+            hint="that server is not asked which agent made a run: ?sweep_id lists its sweep's",
+        )
     found = run_store.list_runs(
         session,
         sweep_id=sweep_id,
@@ -114,4 +119,6 @@ def stop_run(
 
 def _detail(session: SessionDep, run: Run, base: str) -> RunDetailOut:
     attempts = run_store.list_runs(session, trial_id=run.trial_id) if run.trial_id else []
-    return RunDetailOut.with_attempts(run, list(attempts), base)
+    mirror = mirrors.find_mirror(session, run.pk)
+    there = None if mirror is None else mirror.url
+    return RunDetailOut.with_attempts(run, list(attempts), base, there=there)

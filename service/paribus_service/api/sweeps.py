@@ -35,7 +35,7 @@ from paribus_service.dependencies import (
 )
 from paribus_service.errors import InvalidRequest, ServiceError, UnsupportedBody
 from paribus_service.orchestration import registry
-from paribus_service.orchestration.upstream import launching
+from paribus_service.orchestration.upstream import annotation_requests, launching
 from paribus_service.orchestration.upstream.launching import Launch
 from paribus_service.store import sweeps as sweep_store
 from paribus_service.store.engine import session_scope
@@ -98,6 +98,13 @@ def register_sweep(
         str | None, Query(description="Where the config names none; by default the key's.")
     ] = None,
     project: Annotated[str | None, Query(description="Where the config names none.")] = None,
+    annotate: Annotated[
+        bool,
+        Query(
+            description="Of a sweep on a W&B server: write best run per factor, verdict and "
+            "findings to its runs there, once it has ended."
+        ),
+    ] = False,
 ) -> Response:
     """Register a W&B sweep config, JSON or YAML as it is; agents can ask for runs at once."""
     if validate_only:
@@ -125,12 +132,30 @@ def register_sweep(
             config, entity=entity, key_entity=who.entity, project=project
         )
     if launch is None:
+        if annotate and not once.is_answered():
+            raise _nowhere_to_annotate()
         return once.answer(register)
-    return _answer_launch(once, launch, config, who.name, services, base)
+    return _answer_launch(once, launch, config, who.name, services, base, annotate=annotate)
+
+
+def _nowhere_to_annotate() -> InvalidRequest:
+    problem = (
+        "the sweep is tracked here, and its pages here show all of it: there is no W&B server to "
+        "annotate it on"
+    )
+    hint = "leave `annotate` out, or track the sweep there (tracking: upstream)"
+    return InvalidRequest.one("?annotate", problem, code="tracked_here", hint=hint)
 
 
 def _answer_launch(
-    once: OnceDep, launch: Launch, config: str, name: str, services: Services, base: str
+    once: OnceDep,
+    launch: Launch,
+    config: str,
+    name: str,
+    services: Services,
+    base: str,
+    *,
+    annotate: bool,
 ) -> Response:
     """Make a sweep here of what was registered there; if that fails, it is taken back there."""
     made = []
@@ -138,6 +163,8 @@ def _answer_launch(
     def confirm() -> Reply:
         now = services.clock.now()
         sweep = services.launcher.confirm(once.session, launch, config, created_by=name, now=now)
+        if annotate:
+            annotation_requests.ask_at_the_end(once.session, sweep.id, root=base, now=now)
         made.append(sweep)
         headers = {"Location": links.of_sweep(base, sweep)["self"], "ETag": etag(sweep.version)}
         return Reply(SweepAndAliasesOut.of(sweep, base), 201, headers)

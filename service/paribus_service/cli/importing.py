@@ -4,16 +4,19 @@ import json
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import typer
 
-from paribus_service.cli import exits, folders, progress
+from paribus_service.cli import annotating, exits, folders, progress
 from paribus_service.cli.remote import service
-from paribus_service.client import Client
+from paribus_service.client import ApiError, Client
 
 LONGEST_PAUSE_SECONDS = 30.0  # then it is asked how the import stands, whatever the server said
 SECONDS_A_TURN = 5.0
+FIRST_PAUSE_SECONDS = 2.0
+_MAY_PASS = ("upstream_unreachable", "upstream_busy")
+"""Codes of what a server there gets over by itself; any other stays until somebody changes it."""
 
 
 def run(
@@ -25,11 +28,14 @@ def run(
     again: bool,
     patience_minutes: float,
     as_json: bool,
+    annotate: bool = False,
     pause: Callable[[float], object] = time.sleep,
 ) -> None:
     """Import a project or a folder; exit code 1 where something was left out."""
     path = Path(target)
     if path.is_dir():
+        if annotate:
+            exits.leave("--annotate writes to a W&B server, and not to a folder", exits.REFUSED)
         if filters is not None:
             exits.leave("--filter chooses runs of a server, and not of a folder", exits.REFUSED)
         folders.send(path, entity=entity, project=project, again=again, as_json=as_json)
@@ -44,7 +50,11 @@ def run(
     }
     with service() as client:
         try:
-            found = _follow(client, body, patience_seconds=60 * patience_minutes, pause=pause)
+            patience = 60 * patience_minutes
+            found = _follow(client, body, patience_seconds=patience, pause=pause)
+            if annotate:
+                here = f"{found['into_entity']}/{found['into_project']}"
+                annotating.after_import(client, here, patience_seconds=patience, pause=pause)
         except KeyboardInterrupt:
             exits.leave("stopped; the same command goes on where it was", exits.OK)
     _show(found, as_json=as_json)
@@ -81,7 +91,7 @@ def _follow(
 ) -> dict[str, Any]:
     """Ask for turn after turn until the import is through."""
     waited = 0.0
-    found = client.import_project(body, seconds=SECONDS_A_TURN)
+    found = _open(client, body, patience_seconds=patience_seconds, pause=pause)
     with progress.importing(f"{body['entity']}/{body['project']}") as update:
         while True:
             update(found)
@@ -90,14 +100,42 @@ def _follow(
             seconds = min(found["retry_after_seconds"] or 0.0, LONGEST_PAUSE_SECONDS)
             waited = waited + seconds if found["problem"] else 0.0
             if waited > patience_seconds:
-                exits.leave(
-                    f"{found['problem']} (waited {waited / 60:.0f} minutes; what is here stays, "
-                    "and the same command goes on)",
-                    exits.NOT_REACHABLE,
-                )
+                _give_up(found["problem"], waited)
             if seconds:
                 pause(seconds)
             found = client.continue_import(found["id"], seconds=SECONDS_A_TURN)
+
+
+def _open(
+    client: Client,
+    body: dict[str, Any],
+    *,
+    patience_seconds: float,
+    pause: Callable[[float], object],
+) -> dict[str, Any]:
+    """The first turn, once the server there answers."""
+    waited, seconds = 0.0, FIRST_PAUSE_SECONDS
+    while True:
+        try:
+            return client.import_project(body, seconds=SECONDS_A_TURN)
+        except ApiError as error:
+            if error.code not in _MAY_PASS:
+                raise
+            if waited + seconds > patience_seconds:
+                _give_up(str(error), waited)
+            if not waited:
+                typer.echo(f"paribus: {error}; waiting for it", err=True)
+        pause(seconds)
+        waited += seconds
+        seconds = min(2 * seconds, LONGEST_PAUSE_SECONDS)
+
+
+def _give_up(problem: str, waited_seconds: float) -> NoReturn:
+    exits.leave(
+        f"{problem} (waited {waited_seconds / 60:.0f} minutes; what is here stays, and the same "
+        "command goes on)",
+        exits.NOT_REACHABLE,
+    )
 
 
 def _show(found: dict[str, Any], *, as_json: bool) -> None:

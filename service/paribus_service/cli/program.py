@@ -144,6 +144,14 @@ def launch(
     ] = False,
     entity: Annotated[str | None, typer.Option(help="Where the config names none.")] = None,
     project: Annotated[str | None, typer.Option(help="Where the config names none.")] = None,
+    annotate: Annotated[
+        bool,
+        typer.Option(
+            "--annotate",
+            help="Of a sweep on a W&B server: write what the answers say to its runs there, once "
+            "it has ended.",
+        ),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Register a sweep, and print the command that starts an agent for it."""
@@ -153,6 +161,7 @@ def launch(
         project=project,
         dry_run=dry_run,
         follow=follow,
+        annotate=annotate,
         as_json=as_json,
     )
 
@@ -286,9 +295,17 @@ def import_runs(
         float,
         typer.Option(min=0, help="Minutes to wait for a server that is down or limits its rate."),
     ] = 120.0,
+    annotate: Annotated[
+        bool,
+        typer.Option(
+            "--annotate",
+            help="Then write findings to the runs there; `paribus annotate` chooses more, and "
+            "takes it back.",
+        ),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Copy runs into this service, to ask about them; nothing is written there.
+    """Copy runs into this service, to ask about them; nothing is written there by default.
 
     It can be stopped at any time: the same command goes on, and later takes in what changed.
     Runs that are here already are never overwritten. Exit code 1 where some were left out.
@@ -299,6 +316,66 @@ def import_runs(
         entity=entity,
         project=project,
         again=again,
+        patience_minutes=patience,
+        annotate=annotate,
+        as_json=as_json,
+    )
+
+
+@app.command()
+def upstream(as_json: AsJson = False) -> None:
+    """Ask the W&B server that the service works with who it is; nothing is written there.
+
+    What a launch would meet: exit code 2 where no server is set up, 3 where it is down or refuses
+    the key.
+    """
+    _module("server_check").show(as_json=as_json)
+
+
+@app.command()
+def annotate(
+    target: Annotated[
+        str,
+        typer.Argument(
+            help="The id of a sweep that a W&B server holds, or ENTITY/PROJECT of imported runs."
+        ),
+    ],
+    response: Annotated[
+        str | None, typer.Option(help="What best is measured by; the sweep's metric by default.")
+    ] = None,
+    goal: Annotated[
+        str | None, typer.Option(help="Which way it is better: minimize or maximize.")
+    ] = None,
+    factors: Annotated[
+        list[str] | None, typer.Option(help="Only these factors; of a project, config keys.")
+    ] = None,
+    ignore: Annotated[
+        list[str] | None, typer.Option(help="Config keys of a project that are left out.")
+    ] = None,
+    remove: Annotated[
+        bool, typer.Option("--remove", help="Take back all that was written there.")
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print what would be written, and write nothing.")
+    ] = False,
+    patience: Annotated[
+        float,
+        typer.Option(min=0, help="Minutes to wait for a server that is down or limits its rate."),
+    ] = 120.0,
+    as_json: AsJson = False,
+) -> None:
+    """Write best run per factor, verdict and findings to runs on their W&B server.
+
+    Summary keys, tags and a block in the notes of runs that have ended, and the verdict in the
+    sweep's description. What was there stays; --remove gives back what was there before.
+    Exit code 1 where something was left as it is.
+    """
+    question = {"response": response, "goal": goal, "factors": factors, "ignore": ignore}
+    _module("annotating").run(
+        target,
+        {name: value for name, value in question.items() if value is not None},
+        remove=remove,
+        dry_run=dry_run,
         patience_minutes=patience,
         as_json=as_json,
     )

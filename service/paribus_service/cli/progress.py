@@ -97,6 +97,13 @@ def importing(name: str) -> Iterator[Callable[[Mapping[str, Any]], None]]:
 
 
 @contextmanager
+def annotating(name: str) -> Iterator[Callable[[Mapping[str, Any]], None]]:
+    """Shows an annotation, as the service tells it, each time it is called with one."""
+    with _counted(Console(stderr=True), f"annotating {name}") as show:
+        yield lambda found: show(found["done"], found["total"], "runs seen", found["problem"])
+
+
+@contextmanager
 def counting(title: str, total: int, things: str) -> Iterator[Callable[[int], None]]:
     """Shows how many of `total` things are done."""
     with _counted(Console(stderr=True), title) as show:

@@ -44,6 +44,7 @@ def launch(
     dry_run: bool,
     follow: bool,
     as_json: bool,
+    annotate: bool = False,
 ) -> None:
     """Register a sweep from a file or from the library; say how to go on."""
     with service() as client:
@@ -51,7 +52,7 @@ def launch(
         if dry_run:
             _show(client.plan(text, entity=entity, project=project), as_json, tables.show_plan)
             return
-        sweep = client.register(text, entity=entity, project=project)
+        sweep = client.register(text, entity=entity, project=project, annotate=annotate)
         if not (follow and as_json):
             _show(sweep, as_json, tables.show_launched)
         if follow:

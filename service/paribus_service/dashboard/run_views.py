@@ -10,6 +10,7 @@ from paribus_service.dashboard.curves import STRETCHES, curves
 from paribus_service.dashboard.finding_views import RunFindings
 from paribus_service.dependencies import Services, SessionDep
 from paribus_service.orchestration import recorder
+from paribus_service.orchestration.upstream import elsewhere
 from paribus_service.store import files as file_store
 from paribus_service.store import history, overview
 from paribus_service.store import runs as run_store
@@ -59,6 +60,7 @@ def shown_run(session: SessionDep, run: Run, *, root: str, services: Services) -
         "counts": trial is None or trial.run_pk == run.pk,
         "attempts": attempts_of(session, trial),
         "is_live": run.state in RUN_LIVE,
+        "elsewhere": elsewhere.of_run(session, run),
         "config": config_values(run),
         "summary": summary_values(run),
         "environment": environment(run),

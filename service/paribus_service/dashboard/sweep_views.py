@@ -18,6 +18,7 @@ from paribus_service.dependencies import Services, SessionDep
 from paribus_service.errors import InvalidRequest, NotFound, nearest
 from paribus_service.orchestration import outside, registry, reports, revisions
 from paribus_service.orchestration.inquiries import Subject
+from paribus_service.orchestration.upstream import annotation_requests
 from paribus_service.store import overview, projects
 from paribus_service.store import runs as run_store
 from paribus_service.store import sweeps as sweep_store
@@ -177,6 +178,7 @@ def shown_sweep(
         "verbs": [verb for verb in VERBS if verb.name in registry.legal_verbs(sweep)],
         "command": agent_command(sweep, base=base, dev=services.settings.dev),
         "driver": DRIVERS.get(outside.driven_by(sweep)),
+        "annotated": annotation_requests.in_words(session, sweep) if sweep.upstream else None,
         "factors": reports.factors_of_sweep(sweep),
         "by_reason": by_reason,
         "decided": found,

@@ -1,6 +1,7 @@
 """Which names an entity, a project or a run may have, and the path that shows a run."""
 
 import re
+from functools import lru_cache
 from urllib.parse import quote
 
 from paribus_service.errors import InvalidRequest
@@ -87,5 +88,11 @@ def page_of_run(root: str, entity: str, project: str, wandb_id: str) -> str:
     return f"{root}/{_quoted(entity)}/{_quoted(project)}/runs/{_quoted(wandb_id)}"
 
 
+def page_of_sweep(root: str, entity: str, project: str, sweep_id: str) -> str:
+    """A sweep's page, likewise."""
+    return f"{root}/{_quoted(entity)}/{_quoted(project)}/sweeps/{_quoted(sweep_id)}"
+
+
+@lru_cache(maxsize=1024)  # entity and project of 50,000 links are the same two names
 def _quoted(name: str) -> str:
     return quote(name, safe="")

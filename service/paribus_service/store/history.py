@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from enum import IntEnum
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import delete, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
@@ -48,6 +48,17 @@ def write_lines(
     ]
     if rows:
         session.connection().execute(_upsert(session), rows)
+
+
+def drop_lines(session: Session, run: Run, stream: Stream) -> None:
+    """Forget a stream's lines of the run's present session."""
+    session.execute(
+        delete(StreamLine).where(
+            StreamLine.run_pk == run.pk,
+            StreamLine.session == run.session,
+            StreamLine.stream == int(stream),
+        )
+    )
 
 
 _statements: dict[str, Any] = {}

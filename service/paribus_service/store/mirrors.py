@@ -9,8 +9,10 @@ from sqlalchemy.orm import Session
 
 from paribus_service.errors import NotFound
 from paribus_service.store.states import MirrorState
-from paribus_service.store.tables import Project, Run, UpstreamSweep
+from paribus_service.store.tables import Agent, Project, Run, UpstreamSweep
 from paribus_service.store.upstream_tables import UpstreamProject, UpstreamRun, UpstreamSkip
+
+_LARGEST_KEY = 2**63 - 1  # of SQLite
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +92,7 @@ def get_source(session: Session, source_id: int) -> UpstreamProject:
     Raises:
         NotFound: There is none.
     """
-    source = session.get(UpstreamProject, source_id)
+    source = session.get(UpstreamProject, source_id) if source_id <= _LARGEST_KEY else None
     if source is None:
         raise NotFound("import", str(source_id))
     return source
@@ -117,6 +119,19 @@ def next_pending(session: Session, source_id: int) -> tuple[Run, UpstreamRun] | 
         select(Run, UpstreamRun)
         .join(UpstreamRun, UpstreamRun.run_pk == Run.pk)
         .where(UpstreamRun.source_id == source_id, UpstreamRun.pending.is_(True))
+        .order_by(UpstreamRun.run_pk)
+        .limit(1)
+    )
+    row = session.execute(query).first()
+    return None if row is None else (row[0], row[1])
+
+
+def next_with_records(session: Session, source_id: int) -> tuple[Run, UpstreamRun] | None:
+    """A run that has something beside its history to read, the oldest first."""
+    query = (
+        select(Run, UpstreamRun)
+        .join(UpstreamRun, UpstreamRun.run_pk == Run.pk)
+        .where(UpstreamRun.source_id == source_id, UpstreamRun.records_pending.is_(True))
         .order_by(UpstreamRun.run_pk)
         .limit(1)
     )
@@ -206,6 +221,12 @@ def sweep_there(
             UpstreamSweep.remote_id == remote_id,
         )
     )
+
+
+def is_agent_there(session: Session, agent_id: str) -> bool:
+    """Whether it is an agent of a sweep that another server holds."""
+    held = exists().where(Agent.id == agent_id, UpstreamSweep.sweep_id == Agent.sweep_id)
+    return bool(session.scalar(select(held)))
 
 
 MIRRORED = exists().where(UpstreamRun.run_pk == Run.pk)

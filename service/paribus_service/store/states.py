@@ -55,6 +55,15 @@ class MirrorState(StrEnum):
     IDLE = "idle"
 
 
+class AnnotationState(StrEnum):
+    """waiting (for a sweep's end) → writing → idle; removing → idle."""
+
+    WAITING = "waiting"
+    WRITING = "writing"
+    REMOVING = "removing"
+    IDLE = "idle"
+
+
 SWEEP_ENDED = frozenset({SweepState.FINISHED, SweepState.STOPPED, SweepState.CANCELLED})
 SWEEP_ACTIVE = frozenset({SweepState.REGISTERED, SweepState.RUNNING})
 TRIAL_LIVE = frozenset({TrialState.LEASED, TrialState.RUNNING})

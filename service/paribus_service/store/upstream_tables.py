@@ -72,6 +72,9 @@ class UpstreamRun(Base):
     __table_args__ = (
         Index("ix_upstream_runs_source_id_pending", "source_id", "pending", "run_pk"),
         Index("ix_upstream_runs_source_id_seen_pass", "source_id", "seen_pass"),
+        Index(
+            "ix_upstream_runs_source_id_records_pending", "source_id", "records_pending", "run_pk"
+        ),
     )
 
     run_pk: Mapped[int] = mapped_column(
@@ -99,6 +102,19 @@ class UpstreamRun(Base):
     """When it was seen to be deleted there."""
     mirrored_at: Mapped[datetime]
     """When something of it was last taken in."""
+    records_pending: Mapped[bool] = mapped_column(default=False)
+    """There is something beside its history to read: console output, or system metrics."""
+    system_lines: Mapped[int | None]
+    """Lines of system metrics there, when they were read; None before. Where more than are here,
+    the server thinned them."""
+    system_heard_at: Mapped[datetime | None]
+    """The run's last sign of life when they were read."""
+    system_final: Mapped[bool] = mapped_column(default=False)
+    """They were read after it had ended."""
+    console_lines: Mapped[int | None]
+    """Lines of console output there, when the last of them were read; None where they were not."""
+    console_problem: Mapped[str | None]
+    """Why that server gave out none of them."""
 
 
 class UpstreamSkip(Base):
@@ -112,3 +128,75 @@ class UpstreamSkip(Base):
     wandb_id: Mapped[str] = mapped_column(primary_key=True)
     reason: Mapped[str]
     seen_pass: Mapped[int]
+
+
+class Annotation(Base):
+    """What answers say, written to a sweep's or a project's runs there, and how far that came."""
+
+    __tablename__ = "annotations"
+    __table_args__ = (UniqueConstraint("sweep_id"), UniqueConstraint("project_id"))
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    sweep_id: Mapped[str | None] = mapped_column(ForeignKey("sweeps.id"))
+    """Of a sweep that is registered there; else it is of `project_id`."""
+    project_id: Mapped[int | None] = mapped_column(ForeignKey("projects.id"))
+    """Ours: the runs in it that no sweep made and that were imported."""
+    base_url: Mapped[str]
+    """The server there."""
+    state: Mapped[str]
+    """`waiting` (for the sweep's end), `writing`, `removing`, `idle`."""
+    is_automatic: Mapped[bool] = mapped_column(default=False)
+    """Asked for at the launch: the driver writes it, and goes on with it."""
+    question_text: Mapped[str]
+    """What is asked of the runs, as JSON: response, goal, factors, ignore."""
+    root: Mapped[str]
+    """What links to our pages begin with."""
+    best_text: Mapped[str]
+    """Our run id → for which levels it is the best run, as JSON; "" stands for the best of all."""
+    lines_text: Mapped[str]
+    """The verdict in sentences, as a list in JSON."""
+    passes: Mapped[int] = mapped_column(default=0)
+    """How often it was begun: who wrote for an earlier one stops."""
+    cursor: Mapped[int | None]
+    """Runs up to this key are done; None before the sweep itself is."""
+    total: Mapped[int] = mapped_column(default=0)
+    """Runs to look at."""
+    done: Mapped[int] = mapped_column(default=0)
+    """Of those, the ones that are done."""
+    writes: Mapped[int] = mapped_column(default=0)
+    """Changes that were sent there since it was begun."""
+    sweep_block: Mapped[bool] = mapped_column(default=False)
+    """The sweep's description there holds a block of ours."""
+    sweep_left_text: Mapped[str] = mapped_column(default="[]")
+    """What of the description was left as it is, in sentences, as a list in JSON."""
+    tries: Mapped[int] = mapped_column(default=0)
+    """Failed questions in a row."""
+    wait_until: Mapped[datetime | None]
+    """Ask nothing before: the server said so, or failed."""
+    problem: Mapped[str | None]
+    """What the last failed question was told; None once one was answered."""
+    begun_at: Mapped[datetime]
+    ended_at: Mapped[datetime | None]
+    """When it was last through."""
+    created_at: Mapped[datetime]
+    updated_at: Mapped[datetime]
+
+
+class AnnotatedRun(Base):
+    """What an annotation added to a run there, and what it left as it was."""
+
+    __tablename__ = "annotated_runs"
+
+    run_pk: Mapped[int] = mapped_column(
+        ForeignKey("runs.pk", ondelete="CASCADE"), primary_key=True
+    )
+    annotation_id: Mapped[int] = mapped_column(ForeignKey("annotations.id"), index=True)
+    keys_text: Mapped[str]
+    """Key of its summary → a digest of the value that was written, as JSON."""
+    tags_text: Mapped[str]
+    """As a list in JSON."""
+    has_block: Mapped[bool] = mapped_column(default=False)
+    """A block of ours stands in its notes."""
+    left_text: Mapped[str]
+    """What was left as it is, in sentences, as a list in JSON."""
+    written_at: Mapped[datetime]

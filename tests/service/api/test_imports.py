@@ -228,9 +228,10 @@ class TestTrouble:
         assert answer.status_code == 422
         assert answer.json()["errors"][0]["pointer"] == pointer
 
-    def test_an_import_that_is_not_there_is_said(self, api: TestClient) -> None:
-        assert api.get(f"{IMPORTS}/77").status_code == 404
-        assert api.post(f"{IMPORTS}/77:continue").status_code == 404
+    @pytest.mark.parametrize("number", [77, 2**63])
+    def test_an_import_that_is_not_there_is_said(self, api: TestClient, number: int) -> None:
+        assert api.get(f"{IMPORTS}/{number}").status_code == 404
+        assert api.post(f"{IMPORTS}/{number}:continue").status_code == 404
 
     def test_reading_is_not_enough_to_import(self, lab: Lab) -> None:
         app = create_app(settings_of(lab, dev=False), clock=lab.clock)

@@ -1,6 +1,7 @@
 """Sweeps on a W&B server, over REST."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import yaml
 from fastapi.testclient import TestClient
 
 from paribus_service import app as application
-from paribus_service.errors import UpstreamBusy
+from paribus_service.errors import UpstreamBusy, UpstreamError, UpstreamRefusedKey
 from paribus_service.orchestration.upstream.launching import Launcher
 from tests.factories import Lab, grid_config
 from tests.service.api.conftest import settings_of
@@ -122,7 +123,7 @@ class TestRegistering:
         there._numbers = iter(range(1, 100))  # type: ignore[assignment]
 
         answer = api.post(SWEEPS, json=design_config())
-        Launcher(lab.engine, lab.settings, lab.clock, there).take_back()
+        list(Launcher(lab.engine, lab.settings, lab.clock, there).take_back())
 
         assert answer.status_code == 409
         assert states_there(there) == ["CANCELED"]
@@ -169,3 +170,49 @@ class TestThePage:
         assert "the server is down" in self.page(api, sweep)
         shown = api.get(f"{SWEEPS}/{sweep['id']}").json()["upstream"]
         assert shown["problem"] == "the server is down"
+
+
+class TestTheServer:
+    URL = "/api/v1/upstream"
+
+    def test_it_is_asked_who_it_is_and_nothing_is_written(
+        self, api: TestClient, there: FakeUpstream
+    ) -> None:
+        answer = api.get(self.URL)
+
+        assert answer.json() == {
+            "base_url": URL,
+            "version": "0.60.0",
+            "username": "ada",
+            "entity": "team",
+            "client_version": "0.31.0",
+            "way": "enqueue",
+        }
+        assert there.calls == ["server"]
+
+    def test_one_that_takes_no_runs_from_outside_is_driven_by_its_controller(
+        self, api: TestClient, there: FakeUpstream
+    ) -> None:
+        there.facts = replace(there.facts, can_enqueue=False)
+
+        assert api.get(self.URL).json()["way"] == "controller"
+
+    @pytest.mark.parametrize(
+        ("error", "status"),
+        [(UpstreamRefusedKey(URL, "say who it is", "403"), 502), (unreachable(), 503)],
+    )
+    def test_its_trouble_is_the_answers(
+        self, api: TestClient, there: FakeUpstream, error: UpstreamError, status: int
+    ) -> None:
+        there.fail(error, on="server")
+
+        answer = api.get(self.URL)
+
+        assert (answer.status_code, answer.json()["detail"]) == (status, str(error))
+
+    def test_a_service_that_works_alone_says_what_to_set(self, lab: Lab) -> None:
+        with TestClient(application.create_app(settings_of(lab), clock=lab.clock)) as client:
+            answer = client.get(self.URL)
+
+        assert answer.status_code == 422
+        assert "PARIBUS_WANDB_BASE_URL and PARIBUS_WANDB_API_KEY" in answer.json()["detail"]

@@ -14,8 +14,8 @@ from fastapi.testclient import TestClient
 
 from paribus_service.app import create_app
 from paribus_service.cli import folders, importing
-from paribus_service.client import Client
-from paribus_service.errors import UpstreamBusy, UpstreamUnreachable
+from paribus_service.client import ApiError, Client
+from paribus_service.errors import ServiceError, UpstreamBusy, UpstreamUnreachable
 from tests.factories import Lab
 from tests.service.api.conftest import settings_of
 from tests.service.orchestration.upstream.fake_upstream import FakeUpstream
@@ -155,6 +155,38 @@ class TestAProject:
         # 2 + 4 + … + 256 s, then every 300 s: 8 tries and 11 more
         assert (code, desk.there.count("history")) == (0, 20)
         assert desk.lab.run("r1").history_lines == 2
+
+    @pytest.mark.parametrize(
+        "trouble", [UpstreamUnreachable(URL, "answer", "refused"), UpstreamBusy(URL, "answer", 9)]
+    )
+    def test_a_server_that_is_down_at_the_start_is_waited_for_as_well(
+        self, desk: Desk, trouble: ServiceError, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        desk.there.add_run("r1", rows=ROWS)
+        desk.there.fail(trouble, on="server", times=7)
+
+        code = desk.run()
+
+        assert (code, desk.paused) == (0, [2, 4, 8, 16, 30, 30, 30])
+        assert capsys.readouterr().err.count("waiting for it") == 1
+        assert desk.lab.run("r1").history_lines == 2
+
+    def test_patience_with_the_start_ends(
+        self, desk: Desk, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        desk.there.fail(UpstreamUnreachable(URL, "answer", "refused"), on="server", times=100)
+
+        code = desk.run(patience_minutes=1.0)
+
+        # 2 + 4 + 8 + 16 + 30 s; 30 more were more than a minute.
+        assert (code, sum(desk.paused)) == (3, 60)
+        assert "refused; try again later" in capsys.readouterr().err
+
+    def test_what_does_not_pass_is_not_waited_for(self, desk: Desk) -> None:
+        with pytest.raises(ApiError, match="has no project 'lab/nowhere'"):
+            desk.run("lab/nowhere")
+
+        assert desk.paused == []
 
     def test_patience_ends(self, desk: Desk, capsys: pytest.CaptureFixture[str]) -> None:
         desk.there.add_run("r1", rows=ROWS)

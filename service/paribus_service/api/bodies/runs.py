@@ -93,13 +93,17 @@ class RunDetailOut(RunOut):
     """All runs of its trial, first to last; empty for a run without one."""
 
     @classmethod
-    def with_attempts(cls, run: Run, attempts: list[Run], base: str) -> "RunDetailOut":
-        """The body for a run among the runs of its trial."""
+    def with_attempts(
+        cls, run: Run, attempts: list[Run], base: str, *, there: str | None
+    ) -> "RunDetailOut":
+        """The body for a run among the runs of its trial; `there` is what it is a mirror of."""
+        upstream = {} if there is None else {"upstream": there}
         more = {name: getattr(run, name) for name in ("notes", "program", "commit", "repo")}
         return cls.model_validate(
             {
                 **_described(run, base),
                 **more,
+                "links": links.of_run(base, run) | upstream,
                 "username": run.username,
                 "config": unwrapped(run),
                 "summary": run.summary,

@@ -35,7 +35,7 @@ def adopt(session: Session, sweep: Sweep, *, now: datetime) -> int:
     for run in runs:
         trial = _trial_for(session, sweep, spec, waiting, run, now=now)
         if trial is not None:
-            _give(session, sweep, trial, run, now=now)
+            give(session, sweep, trial, run, now=now)
             adopted += 1
     return adopted
 
@@ -49,9 +49,9 @@ def _trial_for(
     *,
     now: datetime,
 ) -> Trial | None:
-    values = _values(run)
+    values = values_of(run)
     if not spec.is_search:
-        found = next((trial for trial in waiting if _has(values, trial.args)), None)
+        found = next((trial for trial in waiting if has(values, trial.args)), None)
         if found is not None:
             waiting.remove(found)
         return found
@@ -63,7 +63,7 @@ def _trial_for(
     return search.add_trial(session, sweep, planned, now=now, reason=reason)
 
 
-def _values(run: Run) -> dict[str, Any]:
+def values_of(run: Run) -> dict[str, Any]:
     """A run's config, out of W&B's wrapping."""
     return {
         key: entry.get("value") if isinstance(entry, Mapping) else entry
@@ -72,11 +72,13 @@ def _values(run: Run) -> dict[str, Any]:
     }
 
 
-def _has(values: Mapping[str, Any], args: Mapping[str, Any]) -> bool:
+def has(values: Mapping[str, Any], args: Mapping[str, Any]) -> bool:
+    """Whether a run's values are those of a trial; it may have others beside them."""
     return all(key in values and values[key] == value for key, value in args.items())
 
 
-def _give(session: Session, sweep: Sweep, trial: Trial, run: Run, *, now: datetime) -> None:
+def give(session: Session, sweep: Sweep, trial: Trial, run: Run, *, now: datetime) -> None:
+    """The run is the trial's next attempt."""
     if sweep.state == SweepState.REGISTERED:
         sweep.state, sweep.reason = SweepState.RUNNING, None
         events.note(session, "sweep.running", now=now, sweep_id=sweep.id)

@@ -13,20 +13,25 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 from paribus_service.orchestration.upstream import documents
+from paribus_service.orchestration.upstream.annotation_calls import annotate_run, annotate_sweep
 from paribus_service.orchestration.upstream.messages import (
+    ConsoleTail,
     HistoryPage,
     RemoteRun,
     RemoteSweep,
     RunPage,
+    RunRecords,
     ServerFacts,
 )
 from paribus_service.orchestration.upstream.readings import (
     Node,
+    console_of,
     nodes,
     object_in,
     run_of,
     step_of,
     sweep_of,
+    system_of,
 )
 from paribus_service.orchestration.upstream.refusals import Refusal
 
@@ -257,18 +262,22 @@ def history(
     min_step: int,
     max_step: int | None,
     limit: int,
+    samples: int = 0,
 ) -> HistoryPage:
     """Windows of steps, from `min_step` on, until about `limit` rows are there.
 
     Where steps lie far apart (some count examples, or tokens), windows are wider. One that comes
-    back full may have been thinned by the server: it is asked for again, narrower.
+    back full may have been thinned by the server: it is asked for again, narrower. System metrics
+    come with the first window.
     """
     rows: list[tuple[int | None, str]] = []
-    low, width = min_step, limit
+    low, width, system = min_step, limit, None
     stop = _LAST_STEP if max_step is None else max_step
     while low < stop:
         high = min(low + width, stop)
-        run = _window(client, entity, project, run_id, low, high, limit)
+        wanted = samples if system is None else 0
+        run = _window(client, entity, project, run_id, low, high, limit, wanted)
+        system = system_of(run) if wanted else system
         lines = run["history"] or []
         if len(lines) >= limit and high - low > limit:
             width = max((high - low) // 4, limit)
@@ -279,19 +288,56 @@ def history(
         if low > last_step:
             break
         if len(rows) >= limit or client.is_late:
-            return HistoryPage(rows, low)
+            return HistoryPage(rows, low, system)
         steps_a_row = (last_step + 1) // max(run.get("historyLineCount") or 1, 1)
         width = max(limit * steps_a_row, limit, 0 if lines else width * 4)
-    return HistoryPage(rows, None)
+    return HistoryPage(rows, None, system)
 
 
 def _window(
-    client: Client, entity: str, project: str, run_id: str, low: int, high: int, limit: int
+    client: Client,
+    entity: str,
+    project: str,
+    run_id: str,
+    low: int,
+    high: int,
+    limit: int,
+    samples: int,
 ) -> Node:
-    more = {"minStep": low, "maxStep": high, "pageSize": limit}
-    return _in_project(
-        client, documents.HISTORY, entity, project, "run", run_id, variable="run", **more
-    )
+    document, more = documents.HISTORY, {"minStep": low, "maxStep": high, "pageSize": limit}
+    if samples:
+        document, more = documents.HISTORY_AND_SYSTEM, more | {"samples": samples}
+    return _in_project(client, document, entity, project, "run", run_id, variable="run", **more)
+
+
+# ---- what a run has beside its history
+
+
+def records(
+    client: Client, entity: str, project: str, run_id: str, samples: int, console_lines: int
+) -> RunRecords:
+    """`Upstream.records`; a server that does not know console lines is asked for the rest."""
+    if not console_lines:
+        run = _beside(client, documents.SYSTEM, entity, project, run_id, samples=samples)
+        return RunRecords(system_of(run), None)
+    document, more = documents.CONSOLE, {"last": console_lines}
+    if samples:
+        document, more = documents.SYSTEM_AND_CONSOLE, more | {"samples": samples}
+    try:
+        run = _beside(client, document, entity, project, run_id, **more)
+    except Refusal as refusal:
+        if refusal.kind != "too_old":
+            raise
+        problem = f"that server gives out no console lines ({refusal.said})"
+        rest = records(client, entity, project, run_id, samples, 0) if samples else None
+        return RunRecords(rest.system if rest else None, ConsoleTail([], 0, problem))
+    return RunRecords(system_of(run) if samples else None, console_of(run))
+
+
+def _beside(
+    client: Client, document: str, entity: str, project: str, run_id: str, **more: int
+) -> Node:
+    return _in_project(client, document, entity, project, "run", run_id, variable="run", **more)
 
 
 def _in_project(
@@ -330,5 +376,8 @@ CALLS: dict[str, Callable[..., Any]] = {
         runs,
         find_runs,
         history,
+        records,
+        annotate_run,
+        annotate_sweep,
     )
 }

@@ -22,6 +22,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from paribus_service.orchestration.upstream.refusals import without_key
+
 log = logging.getLogger(__name__)
 
 PRIVATE = "PARIBUS_CLIENT_DIR"
@@ -142,7 +144,7 @@ class Child:
                 text = said.read().decode("utf-8", "replace")
         except FileNotFoundError:  # it removed its directory, as at a regular end
             return ""
-        return text.replace(self._key, "(the key)").strip()
+        return without_key(text, self._key).strip()
 
 
 def _environment(directory: Path, base_url: str) -> dict[str, str]:

@@ -9,7 +9,8 @@ Promises:
   an `UpstreamError`. A process that hangs or ends is replaced at the next question.
 - What changes something there is sent at most once by a call that raised. Whether it took effect
   is not known after an `UpstreamUnreachable`.
-- A server that limits rates is left alone for as long as it says; a budget of requests is kept.
+- A server that limits rates is left alone for as long as it says; a budget of requests is kept,
+  and what asks by the thousand leaves a part of it to the rest.
 - This service process never imports wandb, and starts nothing before it is asked something.
 """
 
@@ -18,7 +19,8 @@ import json
 import sys
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import astuple
+from dataclasses import asdict, astuple
+from pathlib import Path
 from typing import Any, TypeVar
 
 import yaml
@@ -37,11 +39,15 @@ from paribus_service.errors import (
 )
 from paribus_service.orchestration.upstream.child import Child
 from paribus_service.orchestration.upstream.messages import (
+    Added,
+    Annotated,
+    Content,
     HistoryPage,
     RemoteRun,
     RemoteSweep,
     RunPage,
     RunPath,
+    RunRecords,
     ServerFacts,
     SweepPath,
     Upstream,
@@ -50,6 +56,10 @@ from paribus_service.orchestration.upstream.pace import Pace
 from paribus_service.settings import Settings
 
 MODULE = "paribus_service.orchestration.upstream.process"
+_OF_ANOTHER_PYTHON = (
+    f"import sys, wandb; sys.path.append(sys.argv[1]); from {MODULE} import main; main()"
+)
+"""What another Python runs: its own wandb, then our modules, from behind all of its own."""
 START_SECONDS = 60.0
 """To import the client, from a cold disk of a busy machine; 1 to 2 s otherwise."""
 GRACE_SECONDS = 20.0
@@ -57,6 +67,16 @@ GRACE_SECONDS = 20.0
 it got no answer (5 s), and the newest client's question for a feature has 10 s of its own."""
 REST_SECONDS = 30.0
 """After a rate limit that names no time."""
+
+MANY = frozenset(("runs", "history", "records", "annotate_run"))
+"""Calls that a mirror, an import or annotations make by the thousand."""
+KEPT_SHARE = 0.2
+"""Of the budget, left by those to all others: a launch or a stop waits for no import."""
+
+_NO_SERVER = (
+    "no W&B server is found there; see that PARIBUS_WANDB_BASE_URL is the server's API, as "
+    "https://api.wandb.ai is, with its path if it has one, and with https if it wants that"
+)
 
 T = TypeVar("T")
 _SERVER = TypeAdapter(ServerFacts)
@@ -66,6 +86,8 @@ _RUN_ID = TypeAdapter(str)
 _PAGE = TypeAdapter(RunPage)
 _RUNS = TypeAdapter(list[RemoteRun])
 _HISTORY = TypeAdapter(HistoryPage)
+_RECORDS = TypeAdapter(RunRecords)
+_ANNOTATED = TypeAdapter(Annotated)
 _NOTHING = TypeAdapter(None)
 
 
@@ -107,6 +129,7 @@ class Conversation(Upstream):
         self._start_seconds = start_seconds
         self._grace_seconds = grace_seconds
         self._pace = Pace(requests_per_minute)
+        self._kept = int(requests_per_minute * KEPT_SHARE)
         self._numbers = itertools.count(1)
         self._lock = threading.Lock()
         self._closed = threading.Event()
@@ -119,7 +142,7 @@ class Conversation(Upstream):
         Raises:
             UpstreamNotConfigured: They name none, or no key of it.
         """
-        url, key = settings.wandb_base_url, settings.wandb_api_key
+        url, key = settings.wandb_base_url, settings.effective_wandb_key
         if url is None or key is None:
             named = {"PARIBUS_WANDB_BASE_URL": url, "PARIBUS_WANDB_API_KEY": key}
             raise UpstreamNotConfigured([name for name, value in named.items() if value is None])
@@ -129,6 +152,7 @@ class Conversation(Upstream):
             entity=settings.wandb_entity,
             seconds=settings.wandb_timeout_seconds,
             requests_per_minute=settings.wandb_requests_per_minute,
+            command=command_of(settings.wandb_python),
         )
 
     # ---- what messages.Upstream promises
@@ -244,7 +268,7 @@ class Conversation(Upstream):
         )
 
     def history(
-        self, at: RunPath, *, min_step: int, max_step: int | None, limit: int
+        self, at: RunPath, *, min_step: int, max_step: int | None, limit: int, samples: int = 0
     ) -> HistoryPage:
         """Every row with `min_step` <= `_step` < `max_step`, up to about `limit` of them."""
         return self._ask(
@@ -255,6 +279,42 @@ class Conversation(Upstream):
             min_step=min_step,
             max_step=max_step,
             limit=limit,
+            samples=samples,
+            **_at(at),
+        )
+
+    def records(self, at: RunPath, *, samples: int, console_lines: int) -> RunRecords:
+        """So many lines of system metrics, and so many last lines of console output."""
+        return self._ask(
+            _RECORDS,
+            "records",
+            f"send the console output and system metrics of run {_path(at)}",
+            ("run", _path(at)),
+            samples=samples,
+            console_lines=console_lines,
+            **_at(at),
+        )
+
+    def annotate_run(self, at: RunPath, wanted: Content, recorded: Added) -> Annotated:
+        """Read a run, and write what differs from `wanted`; `recorded` is what we added before."""
+        return self._ask(
+            _ANNOTATED,
+            "annotate_run",
+            f"annotate run {_path(at)}",
+            ("run", _path(at)),
+            wanted=asdict(wanted),
+            recorded=asdict(recorded),
+            **_at(at),
+        )
+
+    def annotate_sweep(self, at: SweepPath, wanted: Content) -> Annotated:
+        """The same with the lines of `wanted` and a sweep's description."""
+        return self._ask(
+            _ANNOTATED,
+            "annotate_sweep",
+            f"annotate sweep {_path(at)}",
+            ("sweep", _path(at)),
+            wanted=asdict(wanted),
             **_at(at),
         )
 
@@ -277,12 +337,7 @@ class Conversation(Upstream):
         about: tuple[str, str],
         **arguments: Any,
     ) -> T:
-        with self._lock:
-            self._keep_pace(asked)
-            reply = self._exchange(call, arguments, asked)
-            self._pace.sent(int(reply.get("requests", 1)))
-            if "error" in reply:
-                raise self._error(reply["error"], asked, about)
+        reply = self._reply(call, arguments, asked, about)
         try:
             return answer.validate_python(reply.get("value"))
         except ValidationError as error:
@@ -292,12 +347,27 @@ class Conversation(Upstream):
                 self._base_url, asked, f"its answer cannot be read: {where}: {first['msg']}"
             ) from error
 
-    def _keep_pace(self, asked: str) -> None:
-        if self._pace.rest_seconds:
-            raise UpstreamBusy(self._base_url, asked, self._pace.rest_seconds)
-        self._closed.wait(self._pace.wait_seconds)
+    def _reply(
+        self, call: str, arguments: Mapping[str, Any], asked: str, about: tuple[str, str]
+    ) -> dict[str, Any]:
+        """What the process says, once there is room in the budget; others ask meanwhile."""
+        while True:
+            with self._lock:
+                wait = self._wait_seconds(call, asked)
+                if not wait:
+                    reply = self._exchange(call, arguments, asked)
+                    self._pace.sent(int(reply.get("requests", 1)))
+                    if "error" in reply:
+                        raise self._error(reply["error"], asked, about)
+                    return reply
+            self._closed.wait(wait)
+
+    def _wait_seconds(self, call: str, asked: str) -> float:
         if self._closed.is_set():
             raise self._unreachable(asked, "this service is stopping")
+        if self._pace.rest_seconds:
+            raise UpstreamBusy(self._base_url, asked, self._pace.rest_seconds)
+        return self._pace.wait_leaving(self._kept if call in MANY else 0)
 
     def _exchange(self, call: str, arguments: Mapping[str, Any], asked: str) -> dict[str, Any]:
         child = self._ready_child(asked)
@@ -352,6 +422,8 @@ class Conversation(Upstream):
         match told.get("kind"):
             case "refused_key":
                 return UpstreamRefusedKey(url, asked, said)
+            case "not_found" if about[0] == "server":
+                return UpstreamFailed(url, asked, _NO_SERVER)
             case "not_found":
                 kind, key = about
                 return UpstreamNotFound(url, told.get("what") or kind, told.get("key") or key)
@@ -364,6 +436,14 @@ class Conversation(Upstream):
             case "unreachable":
                 return self._unreachable(asked, said)
         return UpstreamFailed(url, asked, said)
+
+
+def command_of(python: Path | None) -> tuple[str, ...]:
+    """What starts the client's process: under our own Python, or another that has a wandb."""
+    if python is None:
+        return (sys.executable, "-m", MODULE)
+    ours = Path(__file__).resolve().parents[3]  # what holds `paribus_service`
+    return (str(python), "-W", "ignore", "-c", _OF_ANOTHER_PYTHON, str(ours))
 
 
 def _path(at: SweepPath | RunPath) -> str:

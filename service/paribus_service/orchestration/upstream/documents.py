@@ -10,6 +10,9 @@ apis/public/runs.py (Runs, RUN_FRAGMENT), apis/public/sweeps.py (UpsertSweep; Sw
 also asks runs for `stopped`),
 core/api/graphql/mutation_stop_run.graphql and query_server_features.graphql. wandb 0.21.4:
 apis/public/history.py (HistoryPage), apis/public/api.py (ServerInfo).
+Of what stands beside a history: wandb 0.31.0, apis/public/runs.py (RunFullHistory: `events`),
+core/api/graphql (RunConsoleLogTail: `logLines`, `logLineCount`); RunResumeStatus, of both, for
+`eventsLineCount`.
 """
 
 PROBE = "query Viewer { viewer { id } }"
@@ -110,6 +113,48 @@ mutation StopRun($id: ID!) {
 }
 """
 
+ANNOTATED_RUN = """
+query Run($project: String!, $entity: String!, $name: String!) {
+  project(name: $project, entityName: $entity) {
+    run(name: $name) { id state summaryMetrics tags notes }
+  }
+}
+"""
+
+ANNOTATE_RUN = """
+mutation UpsertBucket(
+  $id: String, $notes: String, $tags: [String!], $summaryMetrics: JSONString
+) {
+  upsertBucket(input: {id: $id, notes: $notes, tags: $tags, summaryMetrics: $summaryMetrics}) {
+    bucket { id state summaryMetrics tags notes }
+  }
+}
+"""
+"""What is not among the variables stays as it is. Source: wandb 0.21.4, sdk/internal/
+internal_api.py, `upsert_run`, which has all four; 0.31.0, apis/public/runs.py and summary.py,
+`Run.update`, which sends them in two requests."""
+
+ANNOTATED_SWEEP = """
+query GetSweep($name: String!, $project: String, $entity: String) {
+  project(name: $project, entityName: $entity) {
+    sweep(sweepName: $name) { id description config }
+  }
+}
+"""
+
+ANNOTATE_SWEEP = """
+mutation UpsertSweep(
+  $id: ID, $description: String, $entityName: String, $projectName: String
+) {
+  upsertSweep(input: {
+    id: $id, description: $description, entityName: $entityName, projectName: $projectName
+  }) {
+    sweep { name }
+  }
+}
+"""
+"""Source: wandb 0.31.0, apis/public/sweeps.py, `_upsert_sweep`; `SweepFragment` reads it."""
+
 RUNS = """
 query Runs(
   $project: String!, $entity: String!, $cursor: String, $perPage: Int = 50, $order: String,
@@ -131,17 +176,45 @@ query Runs(
 }
 """
 
-HISTORY = """
+_SYSTEM = "eventsLineCount events(samples: $samples)"
+_CONSOLE = """logLineCount
+      logLines(last: $last) { edges { node { number timestamp level label line } } }"""
+
+
+def _history(variable: str = "", beside: str = "") -> str:
+    return f"""
 query HistoryPage(
   $entity: String!, $project: String!, $run: String!, $minStep: Int64!, $maxStep: Int64!,
-  $pageSize: Int!
-) {
-  project(name: $project, entityName: $entity) {
-    run(name: $run) {
+  $pageSize: Int!{variable}
+) {{
+  project(name: $project, entityName: $entity) {{
+    run(name: $run) {{
       historyLineCount
       historyKeys
       history(minStep: $minStep, maxStep: $maxStep, samples: $pageSize)
-    }
-  }
-}
+      {beside}
+    }}
+  }}
+}}
 """
+
+
+def _run(name: str, variables: str, fields: str) -> str:
+    return f"""
+query {name}($entity: String!, $project: String!, $run: String!{variables}) {{
+  project(name: $project, entityName: $entity) {{
+    run(name: $run) {{
+      {fields}
+    }}
+  }}
+}}
+"""
+
+
+HISTORY = _history()
+HISTORY_AND_SYSTEM = _history(", $samples: Int", _SYSTEM)
+SYSTEM = _run("RunFullHistory", ", $samples: Int", _SYSTEM)
+CONSOLE = _run("RunConsoleLogTail", ", $last: Int!", _CONSOLE)
+SYSTEM_AND_CONSOLE = _run(
+    "RunConsoleLogTail", ", $samples: Int, $last: Int!", f"{_SYSTEM}\n      {_CONSOLE}"
+)

@@ -24,14 +24,15 @@ from paribus_service.errors import (
     UpstreamNotFound,
 )
 from paribus_service.orchestration.upstream import adopting, fleet, mirror
+from paribus_service.orchestration.upstream.annotating import Annotator
 from paribus_service.orchestration.upstream.handing import Dispatcher, working_agents
 from paribus_service.orchestration.upstream.launching import Launcher
 from paribus_service.orchestration.upstream.messages import RemoteSweep, SweepPath, Upstream
 from paribus_service.orchestration.upstream.mirror import Budget, Mirror
 from paribus_service.orchestration.upstream.steering import Steering
 from paribus_service.settings import Settings
+from paribus_service.store import annotations, upstream_sweeps
 from paribus_service.store import sweeps as sweep_store
-from paribus_service.store import upstream_sweeps
 from paribus_service.store.engine import session_scope
 from paribus_service.store.states import SWEEP_ENDED, TRIAL_LIVE
 
@@ -52,7 +53,18 @@ class _Memory:
     looks: int = 0
     missing: int = 0
     failures: int = 0
+    is_behind: bool = False
+    """More of its runs is to be read than fitted into the last look."""
+    since: datetime | None = None
     next_at: datetime | None = None
+
+    def rest(self, seconds: float, *, now: datetime) -> None:
+        """Nothing is asked for so long."""
+        self.since, self.next_at = now, now + timedelta(seconds=seconds)
+
+    def is_due(self, now: datetime) -> bool:
+        """The rest is over, or the clock went back since it began."""
+        return self.since is None or self.next_at is None or not self.since <= now < self.next_at
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +75,7 @@ class _Place:
     path: SweepPath
     base_url: str
     way: str
+    has_ended: bool
     is_quiet: bool
     """It has ended, and nothing of it is live."""
 
@@ -77,12 +90,14 @@ class Driver:
         clock: Clock,
         upstream: Upstream,
         launcher: Launcher,
+        annotator: Annotator | None = None,
     ) -> None:
         self._engine = engine
         self._settings = settings
         self._clock = clock
         self._upstream = upstream
         self._launcher = launcher
+        self._annotator = annotator
         self._dispatcher = Dispatcher(engine, settings, clock, upstream)
         self._steering = Steering(engine, clock, upstream)
         self._mirror = Mirror(engine, upstream, clock)
@@ -117,7 +132,7 @@ class Driver:
     def look(self) -> None:
         """Give each sweep there its turn, and take back launches that were cut off."""
         now = self._clock.now()
-        if not _is_due(self._server, now):
+        if not self._server.is_due(now):
             return
         if not self._take_back():
             return
@@ -125,8 +140,20 @@ class Driver:
             memory = self._memories.setdefault(place.sweep_id, _Memory())
             if self._stopping.is_set():
                 return
-            if _is_due(memory, now) and not self._look_at(place, memory):
+            if memory.is_due(now) and not self._look_at(place, memory):
                 return
+        self._annotate_what_ended()
+
+    def _annotate_what_ended(self) -> None:
+        """Sweeps that were launched to be annotated, and no other ones."""
+        if self._annotator is None:
+            return
+        with session_scope(self._engine, reads_only=True) as session:
+            due = annotations.automatic(session)
+        for annotation_id in due:
+            if self._stopping.is_set():
+                return
+            self._annotator.go_on_by_itself(annotation_id)
 
     def _places(self, now: datetime) -> list[_Place]:
         with session_scope(self._engine, reads_only=True) as session:
@@ -135,9 +162,10 @@ class Driver:
                 sweep = sweep_store.get_sweep(session, sweep_id)
                 known = upstream_sweeps.get(session, sweep_id)
                 live = any(sweep.trial_counts.get(state) for state in TRIAL_LIVE)
-                quiet = sweep.state in SWEEP_ENDED and sweep.state == known.state_here and not live
+                ended = sweep.state in SWEEP_ENDED
+                quiet = ended and sweep.state == known.state_here and not live
                 path = SweepPath(known.entity, known.project, known.remote_id)
-                found.append(_Place(sweep_id, path, known.base_url, known.way, quiet))
+                found.append(_Place(sweep_id, path, known.base_url, known.way, ended, quiet))
             return found
 
     def _take_back(self) -> bool:
@@ -164,8 +192,9 @@ class Driver:
         self._note_well(place, there)
         self._server = _Memory()
         memory.failures = memory.missing = 0
-        rest = self._settings.driver_interval_seconds * (SLOW_DOWN if place.is_quiet else 0)
-        memory.next_at = self._clock.now() + timedelta(seconds=rest)
+        is_quiet = place.is_quiet and not memory.is_behind
+        rest = self._settings.driver_interval_seconds * (SLOW_DOWN if is_quiet else 0)
+        memory.rest(rest, now=self._clock.now())
         memory.looks += 1
         return True
 
@@ -201,6 +230,7 @@ class Driver:
             mirror.begin(source, everything=everything, now=now)
             source_id = source.id
         turn = self._mirror.turn(source_id, READING_ALONG)
+        memory.is_behind = not turn.is_done
         if turn.trouble is not None and turn.trouble.may_pass:
             raise turn.trouble  # any other is one run's, and costs the sweep nothing
         if place.way == "own":
@@ -222,10 +252,8 @@ class Driver:
 
     def _note_trouble(self, place: _Place, memory: _Memory, error: UpstreamError) -> bool:
         log.warning("sweep %s: %s", place.sweep_id, error)
-        if isinstance(error, UpstreamNotFound) and error.kind == "sweep":
-            memory.missing += 1
-            if memory.missing >= DELETED_AFTER:
-                self._steering.forget_deleted(place.sweep_id)
+        if isinstance(error, UpstreamNotFound):
+            self._note_missing(place, memory, error)
         self._wait(memory, error)
         if not error.may_pass:
             self._note_problem([place.sweep_id], error)
@@ -233,6 +261,16 @@ class Driver:
         self._wait(self._server, error)
         self._note_problem([p.sweep_id for p in self._places(self._clock.now())], error)
         return False
+
+    def _note_missing(self, place: _Place, memory: _Memory, error: UpstreamNotFound) -> None:
+        """A sweep that is gone is stopped here; one whose project is gone, once a person ended it.
+
+        A project may be hidden from this key, or a server may have lost its data.
+        """
+        is_gone = error.kind == "sweep" or (error.kind == "project" and place.has_ended)
+        memory.missing += is_gone
+        if is_gone and memory.missing >= DELETED_AFTER:
+            self._steering.forget_deleted(place.sweep_id, error.kind)
 
     def _note_problem(self, sweep_ids: list[str], error: UpstreamError) -> None:
         now = self._clock.now()
@@ -251,8 +289,4 @@ class Driver:
         if isinstance(error, UpstreamBusy):
             wait = max(wait, error.retry_after)
         memory.failures = min(memory.failures + 1, 30)  # 2 to the 30th is long enough
-        memory.next_at = self._clock.now() + timedelta(seconds=wait)
-
-
-def _is_due(memory: _Memory, now: datetime) -> bool:
-    return memory.next_at is None or memory.next_at <= now
+        memory.rest(wait, now=self._clock.now())

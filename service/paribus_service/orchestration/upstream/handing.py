@@ -26,6 +26,7 @@ from sqlalchemy.orm import Session
 from paribus_service.clock import Clock
 from paribus_service.errors import UpstreamFailed, UpstreamNotFound
 from paribus_service.orchestration import search, trials
+from paribus_service.orchestration.upstream import recalling
 from paribus_service.orchestration.upstream.messages import (
     RemoteRun,
     RemoteSweep,
@@ -97,8 +98,10 @@ class Dispatcher:
         self._hand_out(sweep_id, way, there)
 
     def _stop_doubles(self, sweep_id: str, there: RemoteSweep) -> None:
+        now = self._clock.now()
         with session_scope(self._engine) as session:
-            losers = settle_doubles(session, sweep_id, now=self._clock.now())
+            recalling.recall(session, sweep_store.get_sweep(session, sweep_id), now=now)
+            losers = settle_doubles(session, sweep_id, now=now)
         for run_id in losers:
             stop_there(self._upstream, RunPath(there.path.entity, there.path.project, run_id))
 
@@ -145,7 +148,7 @@ class Dispatcher:
 
     def _is_overdue(self, sent_at: datetime) -> bool:
         wait = timedelta(seconds=self._settings.driver_resend_seconds)
-        return self._clock.now() - sent_at >= wait
+        return abs(self._clock.now() - sent_at) >= wait  # a clock may have gone back
 
     def _settle_schedule(self, sweep_id: str, there: RemoteSweep) -> None:
         parcels, is_active, _ = self._parcels(sweep_id)

@@ -19,9 +19,9 @@ wandb/wandb_controller.py.
 """
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Literal
 
 import yaml
@@ -49,6 +49,9 @@ from paribus_sweeps.spec import SweepSpec
 Way = Literal["own", "enqueue", "controller"]
 Tracking = Literal["embedded", "upstream"]
 
+REFUSED_FOR = timedelta(hours=1)
+"""How long a launch that the server does not let us take back is left alone, then asked about
+again: rights may come back, and a service that is started anew asks at once."""
 _RESERVED = ("_wandb", "wandb_version")
 _ONLY_HERE = ("entity", "project")  # the registration says both by itself
 _OURS_TO_DO = ("run_cap", "early_terminate")
@@ -95,6 +98,8 @@ class Launcher:
         self._upstream = upstream
         self._under_way: set[str] = set()
         """Markers of this process's own launches; any other note was left behind."""
+        self._refused: dict[str, datetime] = {}
+        """Marker of a launch that may not be taken back → when the server is asked again."""
 
     def launch(
         self, config: str, *, entity: str | None, key_entity: str, project: str | None
@@ -197,35 +202,49 @@ class Launcher:
         """A launch failed: what was made of it is taken back when the driver looks next."""
         self._under_way.discard(marker)
 
-    def take_back(self) -> list[str]:
+    def take_back(self) -> Iterator[str]:
         """Cancel what was registered there and never became a sweep here.
 
+        What the server refuses for good keeps its note, costs no other its turn, and is said once.
+
         Returns:
-            A sentence for each that was found there.
+            A sentence for each that was found there, or was refused, as it is dealt with.
 
         Raises:
-            UpstreamError: The server cannot be asked; the notes stay.
+            UpstreamError: The server cannot be asked now; the notes stay.
         """
-        with session_scope(self._engine, reads_only=True) as session:
-            left = [
-                n for n in upstream_sweeps.launches(session) if n.marker not in self._under_way
-            ]
-        told = []
-        for note in left:
-            told += self._take_back(note)
+        for note in self._left_behind():
+            try:
+                told = self._take_back(note)
+            except UpstreamError as error:
+                if error.may_pass:
+                    raise
+                yield from self._refuse(note, error)
+                continue
             with session_scope(self._engine) as session:
                 stored = session.get(UpstreamLaunch, note.marker)
                 if stored is not None:
                     session.delete(stored)
-        return told
+            yield from told
+
+    def _left_behind(self) -> list[UpstreamLaunch]:
+        now = self._clock.now()
+        with session_scope(self._engine, reads_only=True) as session:
+            return [
+                note
+                for note in upstream_sweeps.launches(session)
+                if note.marker not in self._under_way
+                and self._refused.get(note.marker, now) <= now
+            ]
+
+    def _refuse(self, note: UpstreamLaunch, error: UpstreamError) -> list[str]:
+        is_news = note.marker not in self._refused
+        self._refused[note.marker] = self._clock.now() + REFUSED_FOR
+        return [f"{_cut_off(note)} cannot be taken back: {error}"] if is_news else []
 
     def _take_back(self, note: UpstreamLaunch) -> list[str]:
         if self._upstream is None or note.base_url != self._upstream.server().base_url:
-            return [
-                f"a launch of {note.name or 'a sweep'} on {note.base_url} was cut off at "
-                f"{note.created_at:%Y-%m-%d %H:%M} UTC, and this service is set up for another "
-                f"server: look there for a sweep whose description holds {note.marker}"
-            ]
+            return [f"{_cut_off(note)} is left: this service is set up for another server"]
         told = []
         for found in self._upstream.find_sweeps(note.entity, note.project, note.marker):
             self._upstream.set_sweep_state(found.path, "CANCELED")
@@ -233,6 +252,14 @@ class Launcher:
                 f"sweep {found.url} was registered by a launch that was cut off: cancelled"
             )
         return told
+
+
+def _cut_off(note: UpstreamLaunch) -> str:
+    return (
+        f"a launch of {note.name or 'a sweep'} on {note.base_url} that was cut off at "
+        f"{note.created_at:%Y-%m-%d %H:%M} UTC (look there for a sweep whose description holds "
+        f"{note.marker})"
+    )
 
 
 def way_for(plan: Plan, facts: ServerFacts) -> Way:

@@ -146,6 +146,16 @@ class RunPage:
 
 
 @dataclass(frozen=True, slots=True)
+class SystemMetrics:
+    """Lines that the client measured beside a run: use of GPU, memory, disk, network."""
+
+    lines: list[str]
+    """JSON texts as they came, oldest first, spread over the run where there are more."""
+    there: int
+    """Lines that the server has; where more than came, these were thinned."""
+
+
+@dataclass(frozen=True, slots=True)
 class HistoryPage:
     """Some rows of a run's history, in the order of its steps."""
 
@@ -153,6 +163,63 @@ class HistoryPage:
     """(`_step`, the whole row as JSON text); None where a row has no step."""
     next_min_step: int | None
     """Ask on from here; None when these rows were the last ones."""
+    system: SystemMetrics | None = None
+    """Where they were asked for along with the rows."""
+
+
+@dataclass(frozen=True, slots=True)
+class ConsoleTail:
+    """The end of what a run wrote to its console."""
+
+    lines: list[tuple[int, str]]
+    """(number from 0, JSON text with `ts`, `level`, `label` and `content`), in order."""
+    there: int
+    """Lines that the server counts."""
+    problem: str | None = None
+    """Why that server gives out no lines."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunRecords:
+    """What a run reported beside its history; None for what was not asked for."""
+
+    system: SystemMetrics | None
+    console: ConsoleTail | None
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What a run there is to be annotated with; all empty: with nothing."""
+
+    keys: dict[str, str]
+    """Of its summary."""
+    tags: list[str]
+    lines: list[str]
+    """Sentences for its notes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Added:
+    """What of a run there was written by an annotation."""
+
+    keys: dict[str, str]
+    """Key of the summary → a digest of its value."""
+    tags: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Annotated:
+    """What came of an annotation of a run, or of a sweep."""
+
+    added: Added
+    """What is ours there now."""
+    left: list[str] = field(default_factory=list)
+    """What was left as it is, and why, in sentences."""
+    was_written: bool = False
+    is_live: bool = False
+    """It has not ended, and nothing was written: its client would write over it."""
+    has_block: bool = False
+    """A block of ours stands in its notes, or in a sweep's description."""
 
 
 class Upstream(Protocol):
@@ -218,9 +285,24 @@ class Upstream(Protocol):
         ...
 
     def history(
-        self, at: RunPath, *, min_step: int, max_step: int | None, limit: int
+        self, at: RunPath, *, min_step: int, max_step: int | None, limit: int, samples: int = 0
     ) -> HistoryPage:
-        """Every row with `min_step` <= `_step` < `max_step`, up to about `limit` of them."""
+        """Every row with `min_step` <= `_step` < `max_step`, up to about `limit` of them.
+
+        With `samples`, so many lines of system metrics come along, for no further request.
+        """
+        ...
+
+    def records(self, at: RunPath, *, samples: int, console_lines: int) -> RunRecords:
+        """So many lines of system metrics, and so many last lines of console output."""
+        ...
+
+    def annotate_run(self, at: RunPath, wanted: Content, recorded: Added) -> Annotated:
+        """Read a run, and write what differs from `wanted`; `recorded` is what we added before."""
+        ...
+
+    def annotate_sweep(self, at: SweepPath, wanted: Content) -> Annotated:
+        """The same with the lines of `wanted` and a sweep's description."""
         ...
 
     def close(self) -> None:

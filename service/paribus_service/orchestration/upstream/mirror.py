@@ -6,7 +6,7 @@ Promises:
   runs at once store each line once.
 - No question is asked inside a transaction, and no more than a page is held in memory.
 - A second listing costs the list itself and what changed since: a history is asked for only where
-  the list counts other lines.
+  the list counts other lines, and what stands beside it only as `records` says.
 - A run that is no longer listed is asked for by its id before it is taken for deleted.
 - Trouble that may pass ends the turn and is waited out before the next question, longer each time;
   what is there stays there.
@@ -31,9 +31,16 @@ from paribus_service.errors import (
     UpstreamError,
     UpstreamFailed,
     UpstreamNotFound,
+    UpstreamUnreachable,
 )
-from paribus_service.orchestration.upstream import taking_in
-from paribus_service.orchestration.upstream.messages import RemoteRun, RunPage, RunPath, Upstream
+from paribus_service.orchestration.upstream import records, taking_in
+from paribus_service.orchestration.upstream.messages import (
+    RemoteRun,
+    RunPage,
+    RunRecords,
+    Upstream,
+)
+from paribus_service.orchestration.upstream.reading import Reading, next_reading
 from paribus_service.store import mirrors
 from paribus_service.store import runs as run_store
 from paribus_service.store.engine import session_scope
@@ -48,6 +55,10 @@ IDS_A_QUESTION = 50
 HEARTBEAT_OVERLAP = timedelta(minutes=2)  # heartbeats come every 30 s and are stored late
 FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS = 2.0, 300.0
 TRIES_A_RUN = 3  # of a history that cannot be read; then the others have their turn
+_HISTORY_LACKS = "its history is not whole here, and is read on with the next import"
+_RECORDS_LACK = (
+    "its console output or system metrics are not here, and are asked for with the next import"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,16 +98,6 @@ class _Place:
     state: str
     cursor: str | None
     passes: int
-
-
-@dataclass(frozen=True, slots=True)
-class _Reading:
-    """A run whose history is to be read on."""
-
-    pk: int
-    path: RunPath
-    session: int
-    next_step: int
 
 
 def open_source(
@@ -292,14 +293,14 @@ class Mirror:
             return False
         turn.questions += 1
         try:
-            page = self._upstream.history(
-                reading.path, min_step=reading.next_step, max_step=None, limit=ROWS_A_PAGE
-            )
+            came = reading.ask(self._upstream)
         except UpstreamNotFound:
             self._take_gone(place, reading, turn)
             return True
-        except UpstreamFailed as error:
-            if not self._give_up(place, reading, error):
+        except (UpstreamFailed, UpstreamUnreachable) as error:
+            has_failed = isinstance(error, UpstreamFailed)
+            left = (has_failed or reading.is_of_records) and self._give_up(place, reading, error)
+            if not (left and has_failed):
                 raise
             return True
         now = self._clock.now()
@@ -308,28 +309,22 @@ class Mirror:
             _note_well(source, now=now)
             run = run_store.get_run_by_pk(session, reading.pk)
             mirror = mirrors.find_mirror(session, reading.pk)
-            if mirror is None or (run.session, mirror.next_step) != (
-                reading.session,
-                reading.next_step,
-            ):
-                return True  # somebody else has taken this page in
-            if run.deleted_at is not None:
-                mirror.pending = False
+            if mirror is None or reading.is_stale(run, mirror):
                 return True
-            taking_in.take_history(session, source, run, mirror, page, now=now)
+            if run.deleted_at is not None:
+                mirror.pending = mirror.records_pending = False
+            elif isinstance(came, RunRecords):
+                records.take(session, run, mirror, came, now=now)
+            else:
+                taking_in.take_history(session, source, run, mirror, came, now=now)
             turn.changed.add(run.pk)
         return True
 
-    def _next_reading(self, place: _Place) -> _Reading | None:
+    def _next_reading(self, place: _Place) -> Reading | None:
         with session_scope(self._engine, reads_only=True) as session:
-            found = mirrors.next_pending(session, place.id)
-            if found is None:
-                return None
-            run, mirror = found
-            path = RunPath(place.entity, place.project, run.wandb_id)
-            return _Reading(run.pk, path, run.session, mirror.next_step)
+            return next_reading(session, place.id, place.entity, place.project, rows=ROWS_A_PAGE)
 
-    def _take_gone(self, place: _Place, reading: _Reading, turn: Turn) -> None:
+    def _take_gone(self, place: _Place, reading: Reading, turn: Turn) -> None:
         """It was deleted there while it was read."""
         now = self._clock.now()
         with session_scope(self._engine) as session:
@@ -338,19 +333,26 @@ class Mirror:
             _note_well(source, now=now)
         turn.changed.add(reading.pk)
 
-    def _give_up(self, place: _Place, reading: _Reading, error: UpstreamFailed) -> bool:
-        """After some tries, leave a history that cannot be read to the next listing."""
+    def _give_up(self, place: _Place, reading: Reading, error: UpstreamError) -> bool:
+        """After some tries, leave what cannot be read to the next listing.
+
+        A server that answers nothing is waited for all the same. But one that has no answer to
+        this alone must not keep the others from being read.
+        """
         now = self._clock.now()
         with session_scope(self._engine) as session:
             source = mirrors.get_source(session, place.id)
             if source.tries + 1 < TRIES_A_RUN:
                 return False
             mirror = mirrors.find_mirror(session, reading.pk)
-            if mirror is not None:
+            if mirror is not None and reading.is_of_records:
+                mirror.records_pending = False
+            elif mirror is not None:
                 mirror.pending, mirror.history_lines = False, None
-            reason = f"its history is not whole here, and is read on with the next import: {error}"
-            mirrors.note_skip(session, source, reading.path.run_id, reason)
-            _note_well(source, now=now)
+            what = _RECORDS_LACK if reading.is_of_records else _HISTORY_LACKS
+            mirrors.note_skip(session, source, reading.path.run_id, f"{what}: {error}")
+            if isinstance(error, UpstreamFailed):
+                _note_well(source, now=now)
         return True
 
     def _finish(self, place: _Place) -> None:

@@ -35,10 +35,14 @@ class Pace:
     @property
     def wait_seconds(self) -> float:
         """How long the next request must wait for room in the budget."""
+        return self.wait_leaving(0)
+
+    def wait_leaving(self, places: int) -> float:
+        """How long one must wait that leaves so many places of the budget to others."""
         now = self._now()
         while self._sent and self._sent[0][0] <= now - MINUTE_SECONDS:
             self._sent.popleft()
-        too_many = sum(count for _, count in self._sent) + 1 - self._per_minute
+        too_many = sum(count for _, count in self._sent) + 1 + places - self._per_minute
         for moment, count in self._sent:
             if too_many <= 0:
                 break

@@ -38,6 +38,7 @@ from paribus_service.orchestration.upstream.refusals import (
     refusal_of,
     retry_after,
     status_in,
+    without_key,
 )
 
 gql = getattr(wandb.apis.public.api, "gql", None)
@@ -234,7 +235,7 @@ def _refused(kind: str, said: str, **facts: Any) -> dict[str, Any]:
 
 def _send(replies: IO[str], reply: Mapping[str, Any], key: str) -> None:
     text = json.dumps(reply, default=_plain)
-    replies.write(text.replace(key, "(the key)") + "\n")
+    replies.write(without_key(text, key) + "\n")
     replies.flush()
 
 

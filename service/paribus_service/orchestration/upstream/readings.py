@@ -10,15 +10,22 @@ from typing import Any
 from urllib.parse import quote
 
 from paribus_service.orchestration.upstream.messages import (
+    ConsoleTail,
     RemoteAgent,
     RemoteRun,
     RemoteSweep,
     RunPath,
     Scheduled,
     SweepPath,
+    SystemMetrics,
 )
 
 Node = Mapping[str, Any]
+CONSOLE_BYTES = 64 * 1024
+"""Most that is kept of a run's console output: hundreds of lines, so that ten thousand failed
+runs stay below a gigabyte."""
+CONSOLE_LINE_BYTES = 8 * 1024
+"""Most that is kept of one line, which may be a progress bar that was never ended."""
 
 
 def moment(text: str | None) -> datetime | None:
@@ -144,3 +151,45 @@ def step_of(text: str) -> int | None:
     if not isinstance(step, int | float) or isinstance(step, bool):
         return None
     return int(step) if abs(step) < 2**63 else None
+
+
+def system_of(run: Node) -> SystemMetrics:
+    """System metrics, where the document asked for `eventsLineCount` and `events`."""
+    lines = [line for line in run.get("events") or [] if isinstance(line, str)]
+    return SystemMetrics(lines, max(_count(run.get("eventsLineCount")), len(lines)))
+
+
+def console_of(run: Node) -> ConsoleTail:
+    """The last lines of console output, as many as `CONSOLE_BYTES` hold, the newest ones.
+
+    Where the server numbers them oddly, they are the last ones of those that it counts.
+    """
+    found = nodes(run.get("logLines"))
+    there = max(_count(run.get("logLineCount")), len(found))
+    told = [node.get("number") for node in found]
+    numbers = [number for number in told if type(number) is int]
+    if numbers != told or numbers != sorted(set(numbers)):
+        numbers = list(range(there - len(found), there))
+    kept: list[tuple[int, str]] = []
+    left = CONSOLE_BYTES
+    for number, node in zip(reversed(numbers), reversed(found), strict=True):
+        text = _console_line(node)
+        left -= len(text)
+        if left < 0 and kept:
+            break
+        kept.append((number, text))
+    return ConsoleTail(kept[::-1], max([there, *(number + 1 for number, _ in kept)]))
+
+
+def _console_line(node: Node) -> str:
+    """A line as clients send it to a server that takes structured ones (PROTOCOL 6)."""
+    content = str(node.get("line") or "")
+    if len(content) > CONSOLE_LINE_BYTES:
+        content = f"… {content[-CONSOLE_LINE_BYTES:]}"
+    told = {"ts": str(node.get("timestamp") or "").removesuffix("Z")}
+    told |= {key: str(node[key]) for key in ("level", "label") if node.get(key)}
+    return json.dumps({**told, "content": content})
+
+
+def _count(value: Any) -> int:
+    return value if type(value) is int and value > 0 else 0

@@ -9,6 +9,7 @@ Standard library only: this runs beside the client, in its environment.
 
 import base64
 import json
+import math
 import re
 import urllib.error
 import urllib.request
@@ -20,6 +21,8 @@ from paribus_service.orchestration.upstream.documents import PROBE
 
 Kind = Literal["refused_key", "not_found", "too_old", "busy", "unreachable", "failed"]
 
+LONGEST_REST_SECONDS = 86_400.0
+"""Whoever wants a longer one is asked once a day what still holds."""
 PROBE_SECONDS = 5.0
 """A server that takes longer for one line is as good as down."""
 _NO_RIGHTS = re.compile(
@@ -29,12 +32,31 @@ _NO_RIGHTS = re.compile(
     re.IGNORECASE,
 )
 _UNKNOWN_FIELD = re.compile(r"cannot query field|unknown argument|unknown type", re.IGNORECASE)
+_TOO_OLD = (
+    "its release does not know what it was asked for ({said}). Upgrade that server; "
+    "docs/reference/upstream.md lists what is asked of it"
+)
 _STATUS_IN_TEXT = re.compile(r"HTTP (\d{3})|(\d{3}) (?:Client|Server) Error")
 _NO_JSON = re.compile(
     r"invalid character '.+' looking for beginning of value|Expecting value: line"
 )
 """Of Go's reader, and of Python's."""
+_CUT_OFF = re.compile(
+    r"unexpected (?:EOF|end of JSON input)|Unterminated string|"
+    r"Expecting (?:property name|',' delimiter|':' delimiter)"
+)
+"""JSON that begins well and has no end, in the words of the same two."""
 _MISSING = re.compile(r"\b(?:not found|could not find|does not exist|no such)\b", re.IGNORECASE)
+
+
+SHORTEST_SECRET = 20
+"""Characters. Keys of W&B have 40 at least; a shorter one may be any word, and to leave `id` out
+of a reply leaves out what it answers. Source: wandb 0.31.0, sdk/lib/wbauth/validation.py."""
+
+
+def without_key(text: str, key: str) -> str:
+    """A text in which an API key is not told."""
+    return text.replace(key, "(the key)") if len(key) >= SHORTEST_SECRET else text
 
 
 class _Staying(urllib.request.HTTPRedirectHandler):
@@ -67,13 +89,18 @@ def refusal_of(status: int, said: str) -> Refusal:
     if status in (401, 403) or _NO_RIGHTS.search(said):
         return Refusal("refused_key", said)
     if _UNKNOWN_FIELD.search(said):
-        return Refusal("too_old", said, feature="this request")
+        return Refusal("too_old", _TOO_OLD.format(said=said.rstrip(". ")))
+    if status == 200 and _CUT_OFF.search(said):
+        return Refusal("unreachable", f"its answer was cut off ({said})")
     if status == 200 and _NO_JSON.search(said):
         hint = "its answer is no JSON: see that PARIBUS_WANDB_BASE_URL is the server's API"
         return Refusal("failed", f"{hint}, as https://api.wandb.ai is ({said})")
+    if 300 <= status < 400:
+        hint = "PARIBUS_WANDB_BASE_URL is to be where it leads, often the same with https"
+        return Refusal("failed", f"{said}: {hint}")
     if status == 429:
         return Refusal("busy", said)
-    if status in (404, 410) or _MISSING.search(said):
+    if status in (404, 405, 410) or _MISSING.search(said):
         return Refusal("not_found", said)
     return Refusal("unreachable" if status in (408, 425) or status >= 500 else "failed", said)
 
@@ -119,17 +146,21 @@ def _answered(error: urllib.error.HTTPError) -> Refusal:
 
 
 def retry_after(header: str | None) -> float | None:
-    """Seconds that a Retry-After asks for; None where there is none that can be read."""
+    """Seconds that a Retry-After asks for, a day at most; None where none can be read."""
     if not header:
         return None
     try:
-        return max(float(header), 0.0)
+        seconds = float(header)
     except ValueError:
-        pass
+        return _until(header)
+    return min(max(seconds, 0.0), LONGEST_REST_SECONDS) if math.isfinite(seconds) else None
+
+
+def _until(header: str) -> float | None:
     try:
         moment = parsedate_to_datetime(header)
     except ValueError:
         return None
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
-    return max((moment - datetime.now(UTC)).total_seconds(), 0.0)
+    return min(max((moment - datetime.now(UTC)).total_seconds(), 0.0), LONGEST_REST_SECONDS)

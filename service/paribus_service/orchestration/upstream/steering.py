@@ -166,13 +166,19 @@ class Steering:
                 row = next(row for row in rows if row.attempt == attempt)
                 row.stop_sent_at = self._clock.now()
 
-    def forget_deleted(self, sweep_id: str) -> None:
-        """The sweep was deleted there: nothing more is handed out, and what ran there is gone."""
+    def forget_deleted(self, sweep_id: str, kind: str) -> None:
+        """It was deleted there: nothing more is handed out, and what ran there is gone.
+
+        Args:
+            sweep_id: The sweep.
+            kind: What is not there: the `sweep`, or its `project`.
+        """
         now = self._clock.now()
         with session_scope(self._engine) as session:
             sweep = sweep_store.get_sweep(session, sweep_id)
             known = upstream_sweeps.get(session, sweep_id)
-            reason = f"it was deleted on {known.base_url}"
+            what = "it" if kind == "sweep" else f"its {kind}"
+            reason = f"{what} was deleted on {known.base_url}"
             if "stop" in registry.legal_verbs(sweep):
                 registry.stop(session, sweep, now=now, reason=reason)
             for row in upstream_sweeps.open_rows(session, sweep_id):
@@ -184,6 +190,9 @@ class Steering:
                     if run.state in RUN_LIVE:
                         trials.end_run(session, run, RunState.STOPPED, now=now, reason=reason)
                 trials.end_unsent(session, trial, now=now, reason=reason)
+            session.flush()
+            for row, _ in upstream_sweeps.stops_due(session, sweep_id):
+                row.stop_sent_at = now  # nobody is left there who could be told
             fleet.take_agents(session, sweep_id, [], now=now)
             known.agents = 0
             known.state_there, known.state_here = "FINISHED", sweep.state

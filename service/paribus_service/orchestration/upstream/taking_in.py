@@ -4,7 +4,8 @@ Promises:
 - A run that is here already and is no mirror of that one is left alone, and said.
 - A mirror's state is what the other server says; nothing here times it out, and no client may
   write to it (`recorder.upsert_run` refuses).
-- A listing that says nothing new changes nothing: no version of an answer rises.
+- A listing that says nothing new changes nothing: no version of an answer rises. What an
+  annotation wrote there says nothing new.
 - History is appended from the step on that was not read yet. Where there are fewer lines there
   than there were, or more without a later step, it begins again from its first line.
 
@@ -20,7 +21,9 @@ from sqlalchemy.orm import Session
 from paribus_service.errors import InvalidRequest
 from paribus_service.orchestration import recorder, trials
 from paribus_service.orchestration.recorder import Chunk, RunUpsert, StreamReport
+from paribus_service.orchestration.upstream import records
 from paribus_service.orchestration.upstream.messages import HistoryPage, RemoteRun
+from paribus_service.orchestration.upstream.unannotated import unannotated
 from paribus_service.store import events, mirrors
 from paribus_service.store import runs as run_store
 from paribus_service.store import sweeps as sweep_store
@@ -53,6 +56,7 @@ def take_run(
     wandb_id = remote.path.run_id
     run = run_store.find_run(session, source.project_id, wandb_id)
     mirror = None if run is None else mirrors.find_mirror(session, run.pk)
+    remote = unannotated(session, remote, run)
     if mirror is not None and _is_of(session, source, mirror):
         mirror.source_id, mirror.seen_pass = source.id, source.passes
     reason = _why_not(session, source, remote, run, mirror)
@@ -137,12 +141,13 @@ def _take(
         mirror = _new_mirror(session, source, remote, run, now=now)
         _put_into_sweep(session, run, remote)
     if mirror.gql_id != remote.gql_id:  # deleted there, and made again under its id
-        mirror.gql_id, mirror.next_step, mirror.history_lines = remote.gql_id, 0, None
-        recorder.begin_streams_again(run)
+        mirror.gql_id, mirror.history_lines = remote.gql_id, None
+        _read_anew(run, mirror)
     changed = _take_summary(session, run, remote, now=now)
     moved = _take_state(session, run, remote, now=now)
     grew = _see_history(run, mirror, remote)
     _take_times(run, remote)
+    records.note_pending(run, mirror)
     if not mirror.pending:
         _tell_what_lacks(session, source, run, mirror)
     if not (described or changed or moved or grew):
@@ -328,11 +333,17 @@ def _see_history(run: Run, mirror: UpstreamRun, remote: RemoteRun) -> bool:
     elif lines == mirror.history_lines:
         return False
     elif _began_again(mirror, remote):
-        recorder.begin_streams_again(run)
-        mirror.next_step = 0
+        _read_anew(run, mirror)
     mirror.history_lines = lines
     mirror.pending = lines is None or lines > 0
     return True
+
+
+def _read_anew(run: Run, mirror: UpstreamRun) -> None:
+    """From the first line on, in a session of its own."""
+    recorder.begin_streams_again(run)
+    records.forget(mirror)
+    mirror.next_step = 0
 
 
 def _began_again(mirror: UpstreamRun, remote: RemoteRun) -> bool:
@@ -369,6 +380,9 @@ def take_history(
         mirror.next_step = max([mirror.next_step, *(step + 1 for step in steps)])
         mirror.pending = False
         _compare_counts(session, source, run, mirror)
+    if page.system is not None:
+        records.take_system(session, run, mirror, page.system)
+    records.note_pending(run, mirror)
     mirror.mirrored_at = run.updated_at = now
     if run.state != RunState.RUNNING:
         trials.touch_run(session, run, now=now)
@@ -381,8 +395,8 @@ def _compare_counts(
     if counted is None or run.history_lines >= counted:
         return
     if mirror.reread_lines != counted:
-        mirror.reread_lines, mirror.pending, mirror.next_step = counted, True, 0
-        recorder.begin_streams_again(run)
+        mirror.reread_lines, mirror.pending = counted, True
+        _read_anew(run, mirror)
     else:
         _tell_what_lacks(session, source, run, mirror)
 
@@ -398,6 +412,6 @@ def _tell_what_lacks(
 
 def take_deletion(session: Session, run: Run, mirror: UpstreamRun, *, now: datetime) -> None:
     """The run was deleted there: it is hidden here, and counts in no answer."""
-    mirror.gone_at, mirror.pending = now, False
+    mirror.gone_at, mirror.pending, mirror.records_pending = now, False, False
     if run.deleted_at is None:
         recorder.delete_run(session, run, now=now)

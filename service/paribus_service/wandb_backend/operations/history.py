@@ -36,7 +36,7 @@ def history(
     """Lines with min_step ≤ step < max_step, at most `samples`; without bounds, spread evenly."""
     count = _SAMPLES if samples is None else max(samples, 0)
     if min_step is None and max_step is None:
-        spread = _spread_lines(context, run, count)
+        spread = _spread_lines(context, run, Stream.HISTORY, run.history_lines, count)
         return spread or _spread(list(lines.iterate_history(context.session, run)), count)
     rows = lines.history_steps(
         context.session, run, min_step=min_step, max_step=max_step, limit=count
@@ -47,8 +47,13 @@ def history(
 @resolvers("Run", "events")
 def events(run: Run, context: Context, *, samples: int | None) -> list[str]:
     """Lines of system metrics, spread evenly."""
-    rows = lines.read_lines(context.session, run, Stream.EVENTS)
-    return _spread([text for _, text in rows], _SAMPLES if samples is None else max(samples, 0))
+    count = _SAMPLES if samples is None else max(samples, 0)
+    spread = _spread_lines(context, run, Stream.EVENTS, run.events_lines, count)
+    if spread is not None:
+        return spread
+    return _spread(
+        [text for _, text in lines.read_lines(context.session, run, Stream.EVENTS)], count
+    )
 
 
 @resolvers("Run", "sampledHistory")
@@ -84,7 +89,7 @@ def _sampled(context: Context, run: Run, spec: dict[str, Any]) -> list[dict[str,
     low, high, count = spec.get("minStep"), spec.get("maxStep"), spec.get("samples", _SAMPLES)
     keys = list(dict.fromkeys(spec.get("keys", [])))
     if low is None and high is None and _is_in_every_line(run, keys):
-        texts = _spread_lines(context, run, count)
+        texts = _spread_lines(context, run, Stream.HISTORY, run.history_lines, count)
         if texts is not None:
             return list(_rows_with(keys, texts))
     found = lines.history_steps(
@@ -97,10 +102,12 @@ def _is_in_every_line(run: Run, keys: Sequence[str]) -> bool:
     return all(run.history_keys.get(key, ("", 0))[1] == run.history_lines for key in keys)
 
 
-def _spread_lines(context: Context, run: Run, count: int) -> list[str] | None:
+def _spread_lines(
+    context: Context, run: Run, stream: Stream, total: int, count: int
+) -> list[str] | None:
     """At most `count` lines, evenly spread, read alone; None where some of them never came."""
-    numbers = _spread(range(run.history_lines), count)
-    texts = lines.lines_at(context.session, run, Stream.HISTORY, numbers)
+    numbers = _spread(range(total), count)
+    texts = lines.lines_at(context.session, run, stream, numbers)
     return texts if len(texts) == len(numbers) else None
 
 

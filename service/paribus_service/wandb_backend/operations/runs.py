@@ -59,7 +59,7 @@ def _told(context: Context, given: dict[str, Any]) -> RunUpsert:
         commit=given.get("commit"),
         repo=given.get("job_repo"),
         state=given.get("state"),
-        username=context.who.name,
+        username=None if given.get("id") else context.who.name,
         process_token=context.process_token,
     )
 

@@ -18,23 +18,30 @@ import json
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import yaml
 
 from paribus_service.errors import ServiceError, UpstreamBusy, UpstreamNotFound
+from paribus_service.orchestration.upstream.annotation_calls import annotate_run, annotate_sweep
 from paribus_service.orchestration.upstream.messages import (
+    Added,
+    Annotated,
+    ConsoleTail,
+    Content,
     HistoryPage,
     RemoteAgent,
     RemoteRun,
     RemoteSweep,
     RunPage,
     RunPath,
+    RunRecords,
     Scheduled,
     ServerFacts,
     SweepPath,
+    SystemMetrics,
 )
 
 ENTITY, PROJECT = "lab", "imdb"
@@ -60,6 +67,10 @@ class FakeRun:
     """By creation."""
     rows: list[tuple[int, str]] = field(default_factory=list)
     stop_requested: bool = False
+    system: list[str] = field(default_factory=list)
+    """Lines of system metrics."""
+    console: list[str] = field(default_factory=list)
+    """What it wrote, line by line."""
 
     @property
     def path(self) -> RunPath:
@@ -74,6 +85,7 @@ class FakeSweep:
     config: dict[str, Any]
     queue: list[tuple[str, str, dict[str, Any]]] = field(default_factory=list)
     """(run id, display name, config) of what was enqueued and no agent has taken."""
+    description: str | None = None
 
 
 class FakeUpstream:
@@ -101,6 +113,11 @@ class FakeUpstream:
         """Every so many questions one is refused for the rate; 0: never."""
         self.shows_waiting = False
         """A run that was enqueued is listed at once, as a Paribus does; else once it is taken."""
+        self.console_problem: str | None = None
+        """Why it gives out no console lines."""
+        self.written: list[str] = []
+        """The id of each run or sweep that an annotation changed, in order."""
+        self.keeps_descriptions = True
         self._failures: list[Failure] = []
         self._numbers = itertools.count(1)
         self._seconds = 0
@@ -359,7 +376,7 @@ class FakeUpstream:
             ]
 
     def history(
-        self, at: RunPath, *, min_step: int, max_step: int | None, limit: int
+        self, at: RunPath, *, min_step: int, max_step: int | None, limit: int, samples: int = 0
     ) -> HistoryPage:
         with _Asking(self, "history"):
             self.history_from.append(min_step)
@@ -371,7 +388,31 @@ class FakeUpstream:
             ]
             page = rows[:limit]
             end = page[-1][0] + 1 if len(rows) > limit else None
-            return HistoryPage(list(page), end)
+            return HistoryPage(list(page), end, _spread(run, samples) if samples else None)
+
+    def records(self, at: RunPath, *, samples: int, console_lines: int) -> RunRecords:
+        with _Asking(self, "records"):
+            run = self._run(at)
+            tail = list(enumerate(run.console))[-console_lines:] if console_lines else []
+            lines = [(number, json.dumps({"content": text})) for number, text in tail]
+            console = ConsoleTail(lines, len(run.console), self.console_problem)
+            return RunRecords(
+                _spread(run, samples) if samples else None, console if console_lines else None
+            )
+
+    def annotate_run(self, at: RunPath, wanted: Content, recorded: Added) -> Annotated:
+        with _Asking(self, "annotate_run"):
+            run = self._run(at)
+            told = {"entity": at.entity, "project": at.project, "run_id": at.run_id}
+            return annotate_run(
+                _Node(self, run), **told, wanted=asdict(wanted), recorded=asdict(recorded)
+            )
+
+    def annotate_sweep(self, at: SweepPath, wanted: Content) -> Annotated:
+        with _Asking(self, "annotate_sweep"):
+            sweep = self._sweep(at)
+            told = {"entity": at.entity, "project": at.project, "sweep_id": at.sweep_id}
+            return annotate_sweep(_Node(self, sweep), **told, wanted=asdict(wanted))
 
     def close(self) -> None:
         self.closed = True
@@ -421,6 +462,8 @@ class FakeUpstream:
         return sorted(here, key=lambda run: run.number)
 
     def _sweep(self, at: SweepPath) -> FakeSweep:
+        if (at.entity, at.project) not in self.projects:
+            raise self._not_found("project", f"{at.entity}/{at.project}")
         if at not in self.sweep_table:
             raise self._not_found("sweep", f"{at.entity}/{at.project}/{at.sweep_id}")
         return self.sweep_table[at]
@@ -445,6 +488,36 @@ class FakeUpstream:
         return None
 
 
+class _Node:
+    """A run or a sweep in the shape of GraphQL, for the calls that annotate."""
+
+    def __init__(self, server: FakeUpstream, thing: FakeRun | FakeSweep) -> None:
+        self._server, self._thing = server, thing
+
+    def ask(self, document: str, variables: Mapping[str, Any]) -> dict[str, Any]:
+        if isinstance(self._thing, FakeRun):
+            return {"project": {"run": self._run(self._thing.seen)}}
+        sweep = self._thing
+        node = {"description": sweep.description, "config": sweep.seen.config_text}
+        return {"project": {"sweep": {"id": sweep.seen.gql_id, **node}}}
+
+    def tell(self, document: str, variables: Mapping[str, Any]) -> dict[str, Any]:
+        thing, server = self._thing, self._server
+        server.written.append(variables["id"])
+        if isinstance(thing, FakeSweep):
+            if server.keeps_descriptions:
+                thing.description = variables["description"]
+            return {"upsertSweep": {"sweep": {"name": thing.seen.path.sweep_id}}}
+        names = {"tags": "tags", "notes": "notes", "summaryMetrics": "summary_text"}
+        changes = {names[key]: value for key, value in variables.items() if key in names}
+        server.edit(thing, **changes)
+        return {"upsertBucket": {"bucket": self._run(thing.seen)}}
+
+    def _run(self, seen: RemoteRun) -> dict[str, Any]:
+        told = {"id": seen.gql_id, "state": seen.state, "summaryMetrics": seen.summary_text}
+        return {**told, "tags": list(seen.tags), "notes": seen.notes}
+
+
 class _Asking:
     """Notes a question, and fails it where a test wants that: before it, or after its effect."""
 
@@ -465,6 +538,11 @@ class _Asking:
     def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
         if error is None and self._failure is not None:
             raise self._failure.error
+
+
+def _spread(run: FakeRun, samples: int) -> SystemMetrics:
+    every = max(-(-len(run.system) // samples), 1)
+    return SystemMetrics(run.system[::every], len(run.system))
 
 
 def _matches(run: FakeRun, filters: Mapping[str, Any]) -> bool:

@@ -15,6 +15,8 @@ import pytest
 import yaml
 
 from paribus_service.errors import UpstreamUnreachable
+from paribus_service.orchestration.observer import Observer
+from paribus_service.orchestration.upstream.annotating import Annotator
 from paribus_service.orchestration.upstream.driving import Driver
 from paribus_service.orchestration.upstream.launching import Launch, Launcher
 from paribus_service.orchestration.upstream.messages import SweepPath
@@ -94,8 +96,11 @@ class Sides:
         """A new service process over the same database."""
         lab, self.mortal = self.lab, Mortal(self.there)
         self.launcher = Launcher(lab.engine, lab.settings, lab.clock, self.mortal)  # type: ignore[arg-type]
+        rules = Observer(lab.engine, lab.settings, lab.clock).rules
+        self.annotator = Annotator(lab.engine, self.mortal, lab.clock, rules)  # type: ignore[arg-type]
         self.driver = Driver(
-            lab.engine, lab.settings, lab.clock, self.mortal, self.launcher  # type: ignore[arg-type]
+            lab.engine, lab.settings, lab.clock, self.mortal, self.launcher,  # type: ignore[arg-type]
+            self.annotator,
         )  # fmt: skip
 
     def begin_launch(self, config: Mapping[str, Any]) -> Launch | None:

@@ -311,7 +311,10 @@ class TestWhatAnAnswerMeans:
             (502, "x", "unreachable"),
             (400, "invalid sweep config", "failed"),
             (409, "x", "failed"),
+            (301, "x", "failed"),
             (200, "x", "failed"),
+            (200, "unexpected EOF", "unreachable"),  # 0.31.0, half an answer
+            (200, "Unterminated string starting at: line 1 column 9 (char 8)", "unreachable"),
         ],
     )
     def test_statuses_and_words(self, status: int, said: str, kind: str) -> None:
@@ -332,7 +335,17 @@ class TestWhatAnAnswerMeans:
 
     @pytest.mark.parametrize(
         ("header", "seconds"),
-        [("7", 7), ("1.5", 1.5), ("-1", 0), ("Sun, 06 Nov 1994 08:49:37 GMT", 0), ("soon", None)],
+        [
+            ("7", 7),
+            ("1.5", 1.5),
+            ("-1", 0),
+            ("Sun, 06 Nov 1994 08:49:37 GMT", 0),
+            ("soon", None),
+            ("nan", None),
+            ("inf", None),
+            ("1e9", 86_400),  # a day at most
+            ("Fri, 31 Dec 9999 23:59:59 GMT", 86_400),
+        ],
     )
     def test_retry_after_is_seconds_or_a_date(self, header: str, seconds: float | None) -> None:
         assert retry_after(header) == seconds
@@ -363,4 +376,5 @@ class TestAskingWhyThereWasNoAnswer:
             server.shutdown()
 
         assert asked == []
-        assert (found.kind, found.said) == ("failed", "it answers 302 Found")
+        assert found.kind == "failed"
+        assert found.said.startswith("it answers 302 Found: PARIBUS_WANDB_BASE_URL is to be")

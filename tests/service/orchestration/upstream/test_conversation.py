@@ -352,6 +352,27 @@ class TestRefusals:
         assert waits[0] == 40
         assert 0 < waits[1] < 40
 
+    def test_a_reader_that_has_used_up_its_part_of_the_budget_keeps_no_act_waiting(
+        self, talk: Talk
+    ) -> None:
+        # A fifth of ten is left to others: the ninth page waits for most of a minute.
+        conversation = talk(
+            "page = {'runs': [], 'next_cursor': None, 'total': 0}\n"
+            "say(id=q['id'], value=page if q['call'] == 'runs' else None)",
+            requests_per_minute=10,
+        )
+        for _ in range(8):
+            conversation.runs("team", "bert")
+        with ThreadPoolExecutor() as pool:
+            ninth = pool.submit(conversation.runs, "team", "bert")
+
+            conversation.set_sweep_state(AT, "PAUSED")
+
+            assert not ninth.done()
+            conversation.close()
+            with pytest.raises(errors.UpstreamUnreachable, match="this service is stopping"):
+                ninth.result(20)
+
     def test_what_may_pass_is_told_from_what_will_not(self) -> None:
         passing = {error for error in UpstreamError.__subclasses__() if error.may_pass}
 

@@ -272,6 +272,42 @@ class TestALaunchThatFails:
         assert f"look there for a sweep whose description holds {launch.marker}" in told
         assert (sweeps_there(sides), notes(sides)) == (["PENDING"], 0)
 
+    def test_one_that_may_not_be_taken_back_is_kept_said_once_and_in_nobodys_way(
+        self, sides: Sides, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        refused, other = sides.begin_launch(design_config()), sides.begin_launch(design_config())
+        assert refused is not None
+        assert other is not None
+        for launch in (refused, other):
+            sides.launcher.give_up(launch.marker)
+        may_not = UpstreamRefusedKey(URL, "find a sweep", "403")
+        sides.there.fail(may_not, on="find_sweeps")
+
+        sides.look(times=5)
+
+        assert (sweeps_there(sides), notes(sides)) == (["PENDING", "CANCELED"], 1)
+        [told] = [line for line in caplog.messages if "cannot be taken back" in line]
+        assert f"holds {refused.marker}" in told
+        assert "refused the key: 403" in told
+        assert sides.there.count("find_sweeps") == 2
+
+    def test_it_is_tried_again_after_an_hour_and_by_a_new_process(self, sides: Sides) -> None:
+        launches = [sides.begin_launch(design_config()) for _ in range(2)]
+        for launch in launches:
+            assert launch is not None
+            sides.launcher.give_up(launch.marker)
+        sides.there.fail(UpstreamRefusedKey(URL, "find a sweep", "403"), on="find_sweeps", times=3)
+
+        sides.look()
+        sides.look(seconds=3600)
+        one_left = notes(sides)
+        sides.start()
+        sides.look()
+
+        # Refused twice, then the first of them once more, and the second is let through.
+        assert (one_left, notes(sides)) == (1, 0)
+        assert sweeps_there(sides) == ["CANCELED", "CANCELED"]
+
     def test_a_launch_that_is_under_way_is_left_alone(self, sides: Sides) -> None:
         launch = sides.begin_launch(design_config())
 

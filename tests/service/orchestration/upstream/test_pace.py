@@ -30,6 +30,13 @@ class TestTheBudget:
 
         assert pace.wait_seconds == 45  # 60 after the first, of which 15 are over
 
+    def test_one_that_leaves_places_to_others_waits_earlier(self) -> None:
+        pace = Pace(3, now=Clock())
+
+        pace.sent(2)
+
+        assert (pace.wait_seconds, pace.wait_leaving(1)) == (0, 60)
+
     def test_a_call_of_many_requests_takes_many_places(self) -> None:
         clock = Clock()
         pace = Pace(3, now=clock)
