@@ -64,6 +64,7 @@ from paribus_service.orchestration.upstream.messages import (
     SweepPath,
     Upstream,
 )
+from paribus_service.orchestration.upstream.pace import is_due
 from paribus_service.store import annotations, upstream_sweeps
 from paribus_service.store import sweeps as sweep_store
 from paribus_service.store.annotations import Known, RunThere, Target
@@ -257,8 +258,8 @@ class Annotator:
         """Where it stands; None where nothing is to be done now."""
         with session_scope(self._engine, reads_only=True) as session:
             row = annotations.get(session, annotation_id)
-            is_due = row.wait_until is None or row.wait_until <= self._clock.now()
-            if row.state not in (AnnotationState.WRITING, AnnotationState.REMOVING) or not is_due:
+            waits = not is_due(row.wait_until, row.updated_at, self._clock.now())
+            if row.state not in (AnnotationState.WRITING, AnnotationState.REMOVING) or waits:
                 return None
             return _Place(
                 row.id, annotations.target_of(row), row.base_url, row.root, row.state, row.passes,
@@ -398,7 +399,7 @@ class Annotator:
         with session_scope(self._engine, reads_only=True) as session:
             row = annotations.get(session, annotation_id)
             state, root, wanted = row.state, row.root, Wanted(sweep_id=row.sweep_id)
-            if row.wait_until is not None and row.wait_until > now:
+            if not is_due(row.wait_until, row.updated_at, now):
                 return
         try:
             if state == AnnotationState.WAITING:

@@ -40,6 +40,7 @@ from paribus_service.orchestration.upstream.messages import (
     RunRecords,
     Upstream,
 )
+from paribus_service.orchestration.upstream.pace import is_due
 from paribus_service.orchestration.upstream.reading import Reading, next_reading
 from paribus_service.store import mirrors
 from paribus_service.store import runs as run_store
@@ -187,7 +188,7 @@ class Mirror:
         """Where the source stands; None while it is to wait."""
         with session_scope(self._engine, reads_only=True) as session:
             source = mirrors.get_source(session, source_id)
-            if source.wait_until is not None and source.wait_until > self._clock.now():
+            if not is_due(source.wait_until, source.updated_at, self._clock.now()):
                 return None
             return _Place(
                 source.id, source.entity, source.project, _filters_of(source), source.state,

@@ -3,6 +3,7 @@
 import time
 from collections import deque
 from collections.abc import Callable
+from datetime import datetime
 
 MINUTE_SECONDS = 60.0
 
@@ -50,3 +51,15 @@ class Pace:
             if too_many <= 0:
                 return moment + MINUTE_SECONDS - now
         return 0.0
+
+
+def is_due(wait_until: datetime | None, noted_at: datetime, now: datetime) -> bool:
+    """Whether what was to wait may go on.
+
+    Args:
+        wait_until: None where nothing was to wait.
+        noted_at: When that was written down; a clock that was set back behind it is not waited
+            for.
+        now: The moment.
+    """
+    return wait_until is None or wait_until <= now or now < noted_at

@@ -635,6 +635,16 @@ class TestTrouble:
 
         assert _seconds_to_wait(pair) == 37.0
 
+    def test_a_clock_that_is_set_back_is_not_waited_for(self, pair: Mirrored) -> None:
+        pair.there.fail(UpstreamBusy(URL, "list runs", 37.0))
+        pair.begin()
+        pair.turn()
+        pair.lab.clock.advance(-3600)
+
+        turn = pair.turn()
+
+        assert turn.is_done
+
     def test_rate_limits_all_the_way_lose_nothing(self, pair: Mirrored) -> None:
         for i in range(20):
             pair.there.add_run(f"r{i}", rows=ROWS)
