@@ -3,21 +3,16 @@
 import json
 import time
 from collections.abc import Callable
-from typing import Any, NoReturn
+from typing import Any
 
 import typer
 
 from paribus_service.cli import exits, progress
 from paribus_service.cli.remote import service
+from paribus_service.cli.turns import SECONDS_A_TURN, Found, Pause, Work, follow
 from paribus_service.client import ApiError, Client
 
-SECONDS_A_TURN = 5.0
-FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 2.0, 30.0
-_MAY_PASS = ("upstream_unreachable", "upstream_busy")
 _MOST_SHOWN = 20
-
-Pause = Callable[[float], object]
-_Ask = Callable[[], dict[str, Any]]
 
 
 def run(
@@ -38,13 +33,14 @@ def run(
             _show_plan(client.plan_annotations(target, question), as_json=as_json)
             return
 
-        def begin() -> dict[str, Any]:
+        def begin() -> Found:
             if remove:
                 return client.remove_annotations(target, seconds=SECONDS_A_TURN)
             return client.annotate(target, question, seconds=SECONDS_A_TURN)
 
         try:
-            found = _follow(client, target, begin, 60 * patience_minutes, pause)
+            work = _work(client, target, begin)
+            found = follow(work, patience_seconds=60 * patience_minutes, pause=pause)
         except KeyboardInterrupt:
             exits.leave("stopped; the same command goes on where it was", exits.OK)
     _show(found, target, as_json=as_json)
@@ -53,13 +49,11 @@ def run(
 def after_import(client: Client, target: str, *, patience_seconds: float, pause: Pause) -> None:
     """`paribus import --annotate`: by the question that was asked before, else findings alone."""
     question = _asked_before(client, target)
-    found = _follow(
-        client,
-        target,
-        lambda: client.annotate(target, question, seconds=SECONDS_A_TURN),
-        patience_seconds,
-        pause,
-    )
+
+    def begin() -> Found:
+        return client.annotate(target, question, seconds=SECONDS_A_TURN)
+
+    found = follow(_work(client, target, begin), patience_seconds=patience_seconds, pause=pause)
     for line in _lines(found, target):
         typer.echo(line, err=True)
 
@@ -74,47 +68,12 @@ def _asked_before(client: Client, target: str) -> dict[str, Any]:
     return asked
 
 
-def _follow(
-    client: Client, target: str, begin: _Ask, patience_seconds: float, pause: Pause
-) -> dict[str, Any]:
-    """Ask for turn after turn until it is through."""
-    found = _begun(begin, patience_seconds, pause)
-    waited = 0.0
-    with progress.annotating(target) as update:
-        while True:
-            update(found)
-            if found["is_done"]:
-                return found
-            seconds = min(found["retry_after_seconds"] or 0.0, LONGEST_PAUSE_SECONDS)
-            waited = waited + seconds if found["problem"] else 0.0
-            if waited > patience_seconds:
-                _give_up(found["problem"], waited)
-            if seconds:
-                pause(seconds)
-            found = client.continue_annotation(found["id"], seconds=SECONDS_A_TURN)
-
-
-def _begun(begin: _Ask, patience_seconds: float, pause: Pause) -> dict[str, Any]:
-    """The first turn, once the server there answers."""
-    waited, seconds = 0.0, FIRST_PAUSE_SECONDS
-    while True:
-        try:
-            return begin()
-        except ApiError as error:
-            if error.code not in _MAY_PASS:
-                raise
-            if waited + seconds > patience_seconds:
-                _give_up(str(error), waited)
-        pause(seconds)
-        waited += seconds
-        seconds = min(2 * seconds, LONGEST_PAUSE_SECONDS)
-
-
-def _give_up(problem: str, waited: float) -> NoReturn:
-    exits.leave(
-        f"{problem} (waited {waited / 60:.0f} minutes; what is written stays, and the same "
-        "command goes on)",
-        exits.NOT_REACHABLE,
+def _work(client: Client, target: str, begin: Callable[[], Found]) -> Work:
+    return Work(
+        begin=begin,
+        go_on=lambda number: client.continue_annotation(number, seconds=SECONDS_A_TURN),
+        show=progress.annotating(target),
+        stays="what is written stays",
     )
 
 

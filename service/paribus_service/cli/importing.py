@@ -2,21 +2,15 @@
 
 import json
 import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import typer
 
 from paribus_service.cli import annotating, exits, folders, progress
 from paribus_service.cli.remote import service
-from paribus_service.client import ApiError, Client
-
-LONGEST_PAUSE_SECONDS = 30.0  # then it is asked how the import stands, whatever the server said
-SECONDS_A_TURN = 5.0
-FIRST_PAUSE_SECONDS = 2.0
-_MAY_PASS = ("upstream_unreachable", "upstream_busy")
-"""Codes of what a server there gets over by itself; any other stays until somebody changes it."""
+from paribus_service.cli.turns import SECONDS_A_TURN, Pause, Work, follow
+from paribus_service.client import Client
 
 
 def run(
@@ -29,7 +23,7 @@ def run(
     patience_minutes: float,
     as_json: bool,
     annotate: bool = False,
-    pause: Callable[[float], object] = time.sleep,
+    pause: Pause = time.sleep,
 ) -> None:
     """Import a project or a folder; exit code 1 where something was left out."""
     path = Path(target)
@@ -51,7 +45,7 @@ def run(
     with service() as client:
         try:
             patience = 60 * patience_minutes
-            found = _follow(client, body, patience_seconds=patience, pause=pause)
+            found = follow(_work(client, body), patience_seconds=patience, pause=pause)
             if annotate:
                 here = f"{found['into_entity']}/{found['into_project']}"
                 annotating.after_import(client, here, patience_seconds=patience, pause=pause)
@@ -82,59 +76,12 @@ def _filter(text: str | None) -> dict[str, Any] | None:
     return found
 
 
-def _follow(
-    client: Client,
-    body: dict[str, Any],
-    *,
-    patience_seconds: float,
-    pause: Callable[[float], object],
-) -> dict[str, Any]:
-    """Ask for turn after turn until the import is through."""
-    waited = 0.0
-    found = _open(client, body, patience_seconds=patience_seconds, pause=pause)
-    with progress.importing(f"{body['entity']}/{body['project']}") as update:
-        while True:
-            update(found)
-            if found["is_done"]:
-                return found
-            seconds = min(found["retry_after_seconds"] or 0.0, LONGEST_PAUSE_SECONDS)
-            waited = waited + seconds if found["problem"] else 0.0
-            if waited > patience_seconds:
-                _give_up(found["problem"], waited)
-            if seconds:
-                pause(seconds)
-            found = client.continue_import(found["id"], seconds=SECONDS_A_TURN)
-
-
-def _open(
-    client: Client,
-    body: dict[str, Any],
-    *,
-    patience_seconds: float,
-    pause: Callable[[float], object],
-) -> dict[str, Any]:
-    """The first turn, once the server there answers."""
-    waited, seconds = 0.0, FIRST_PAUSE_SECONDS
-    while True:
-        try:
-            return client.import_project(body, seconds=SECONDS_A_TURN)
-        except ApiError as error:
-            if error.code not in _MAY_PASS:
-                raise
-            if waited + seconds > patience_seconds:
-                _give_up(str(error), waited)
-            if not waited:
-                typer.echo(f"paribus: {error}; waiting for it", err=True)
-        pause(seconds)
-        waited += seconds
-        seconds = min(2 * seconds, LONGEST_PAUSE_SECONDS)
-
-
-def _give_up(problem: str, waited_seconds: float) -> NoReturn:
-    exits.leave(
-        f"{problem} (waited {waited_seconds / 60:.0f} minutes; what is here stays, and the same "
-        "command goes on)",
-        exits.NOT_REACHABLE,
+def _work(client: Client, body: dict[str, Any]) -> Work:
+    return Work(
+        begin=lambda: client.import_project(body, seconds=SECONDS_A_TURN),
+        go_on=lambda number: client.continue_import(number, seconds=SECONDS_A_TURN),
+        show=progress.importing(f"{body['entity']}/{body['project']}"),
+        stays="what is here stays",
     )
 
 

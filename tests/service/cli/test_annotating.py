@@ -2,99 +2,29 @@
 
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 import typer
-from fastapi.testclient import TestClient
 
-from paribus_service.app import create_app
-from paribus_service.cli import annotating, importing, remote
-from paribus_service.client import ApiError, Client
+from paribus_service.cli import annotating, remote
+from paribus_service.client import ApiError
 from paribus_service.errors import UpstreamBusy, UpstreamRefusedKey, UpstreamUnreachable
 from paribus_service.store import sweeps as sweep_store
-from tests.factories import Lab, grid_config
-from tests.service.api.conftest import settings_of
+from tests.factories import grid_config
 from tests.service.cli.conftest import paribus
-from tests.service.orchestration.upstream.fake_upstream import FakeUpstream
+from tests.service.cli.desk import LOSS, Desk, open_desk
 
 URL = "https://wandb.test"
-LOSS = {"response": "loss", "goal": "minimize", "factors": ["lr"]}
-
-
-class Desk:
-    """Somebody at the command line."""
-
-    def __init__(self, lab: Lab, there: FakeUpstream) -> None:
-        self.lab, self.there = lab, there
-        self.paused: list[float] = []
-        for number, lr in enumerate((0.1, 0.2, 0.4)):
-            there.add_run(f"r{number}", config={"lr": lr}, summary={"loss": lr})
-
-    def annotate(self, target: str = "lab/imdb", **chosen: Any) -> int:
-        """The command; its exit code."""
-        question = chosen.pop("question", LOSS)
-        options: dict[str, Any] = {
-            "remove": False,
-            "dry_run": False,
-            "patience_minutes": 60.0,
-            "as_json": False,
-        }
-        try:
-            annotating.run(target, question, **{**options, **chosen}, pause=self.pause)
-        except typer.Exit as left:
-            return left.exit_code
-        return 0
-
-    def take_in(self, **chosen: Any) -> int:
-        """`paribus import`; its exit code."""
-        options: dict[str, Any] = {
-            "filters": None,
-            "entity": None,
-            "project": None,
-            "again": False,
-            "patience_minutes": 60.0,
-            "as_json": False,
-        }
-        try:
-            target = chosen.pop("target", "lab/imdb")
-            importing.run(target, **{**options, **chosen}, pause=self.pause)
-        except typer.Exit as left:
-            return left.exit_code
-        return 0
-
-    def pause(self, seconds: float) -> None:
-        """Time passes, and nobody waits."""
-        self.paused.append(seconds)
-        self.lab.clock.advance(seconds)
 
 
 @pytest.fixture
 def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
-    lab, there = Lab(tmp_path), FakeUpstream()
-    app = create_app(settings_of(lab), clock=lab.clock)
-    with TestClient(app) as api:
-        app.state.services = replace(app.state.services, upstream=there)
-
-        def answer(request: httpx.Request) -> httpx.Response:
-            said = {"content-type": request.headers.get("content-type", "application/json")}
-            found = api.request(
-                request.method, str(request.url), content=request.read(), headers=said
-            )
-            return httpx.Response(found.status_code, content=found.content)
-
-        @contextmanager
-        def service() -> Iterator[Client]:
-            with Client("http://testserver", transport=httpx.MockTransport(answer)) as client:
-                yield client
-
-        monkeypatch.setattr(importing, "service", service)
-        monkeypatch.setattr(annotating, "service", service)
-        yield Desk(lab, there)
+    with open_desk(tmp_path, monkeypatch) as desk:
+        for number, lr in enumerate((0.1, 0.2, 0.4)):
+            desk.there.add_run(f"r{number}", config={"lr": lr}, summary={"loss": lr})
+        yield desk
 
 
 class TestAnnotating:

@@ -2,78 +2,23 @@
 
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-import httpx
 import pytest
-import typer
-from fastapi.testclient import TestClient
 
-from paribus_service.app import create_app
 from paribus_service.cli import folders, importing
-from paribus_service.client import ApiError, Client
+from paribus_service.client import ApiError
 from paribus_service.errors import ServiceError, UpstreamBusy, UpstreamUnreachable
-from tests.factories import Lab
-from tests.service.api.conftest import settings_of
-from tests.service.orchestration.upstream.fake_upstream import FakeUpstream
+from tests.service.cli.desk import Desk, open_desk
 
 URL = "https://wandb.test"
 ROWS = [{"loss": 1.0}, {"loss": 0.5}]
 
 
-class Desk:
-    """Somebody at the command line."""
-
-    def __init__(self, lab: Lab, there: FakeUpstream) -> None:
-        self.lab, self.there = lab, there
-        self.paused: list[float] = []
-
-    def run(self, target: str = "lab/imdb", **chosen: Any) -> int:
-        """The command; its exit code."""
-        options: dict[str, Any] = {
-            "filters": None,
-            "entity": None,
-            "project": None,
-            "again": False,
-            "patience_minutes": 60.0,
-            "as_json": False,
-        }
-        try:
-            importing.run(target, **{**options, **chosen}, pause=self.pause)
-        except typer.Exit as left:
-            return left.exit_code
-        return 0
-
-    def pause(self, seconds: float) -> None:
-        """Time passes, and nobody waits."""
-        self.paused.append(seconds)
-        self.lab.clock.advance(seconds)
-
-
 @pytest.fixture
 def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
-    lab, there = Lab(tmp_path), FakeUpstream()
-    app = create_app(settings_of(lab), clock=lab.clock)
-    with TestClient(app) as api:
-        app.state.services = replace(app.state.services, upstream=there)
-
-        def answer(request: httpx.Request) -> httpx.Response:
-            said = {"content-type": request.headers.get("content-type", "application/json")}
-            found = api.request(
-                request.method, str(request.url), content=request.read(), headers=said
-            )
-            return httpx.Response(found.status_code, content=found.content)
-
-        @contextmanager
-        def service() -> Iterator[Client]:
-            with Client("http://testserver", transport=httpx.MockTransport(answer)) as client:
-                yield client
-
-        monkeypatch.setattr(importing, "service", service)
-        yield Desk(lab, there)
+    with open_desk(tmp_path, monkeypatch) as desk:
+        yield desk
 
 
 class TestAProject:
@@ -83,7 +28,7 @@ class TestAProject:
         for i in range(3):
             desk.there.add_run(f"r{i}", rows=ROWS)
 
-        code = desk.run()
+        code = desk.take_in()
 
         told = capsys.readouterr()
         assert (code, told.out.splitlines()) == (
@@ -105,7 +50,7 @@ class TestAProject:
         for i in range(2):
             desk.there.add_run(f"r{i}", rows=ROWS)
 
-        desk.run()
+        desk.take_in()
 
         assert capsys.readouterr().err.splitlines() == [
             "import of lab/imdb: 0 of 2 histories read",
@@ -119,7 +64,7 @@ class TestAProject:
         desk.lab.start("r1")
         desk.there.add_run("r1")
 
-        code = desk.run()
+        code = desk.take_in()
 
         assert code == 1
         assert "0 runs, 1 left out or not whole\n  - r1: run lab/imdb/r1 is here already" in (
@@ -130,7 +75,7 @@ class TestAProject:
         desk.there.add_run("r1", rows=ROWS)
         desk.there.fail(UpstreamBusy(URL, "read", 45.0), on="history")
 
-        code = desk.run()
+        code = desk.take_in()
 
         # 30 s and 15 s: it looks in between
         assert (code, desk.paused) == (0, [30.0, 15.0])
@@ -150,7 +95,7 @@ class TestAProject:
 
         desk.there.before_each = down
 
-        code = desk.run(patience_minutes=120.0)
+        code = desk.take_in(patience_minutes=120.0)
 
         # 2 + 4 + … + 256 s, then every 300 s: 8 tries and 11 more
         assert (code, desk.there.count("history")) == (0, 20)
@@ -165,7 +110,7 @@ class TestAProject:
         desk.there.add_run("r1", rows=ROWS)
         desk.there.fail(trouble, on="server", times=7)
 
-        code = desk.run()
+        code = desk.take_in()
 
         assert (code, desk.paused) == (0, [2, 4, 8, 16, 30, 30, 30])
         assert capsys.readouterr().err.count("waiting for it") == 1
@@ -176,7 +121,7 @@ class TestAProject:
     ) -> None:
         desk.there.fail(UpstreamUnreachable(URL, "answer", "refused"), on="server", times=100)
 
-        code = desk.run(patience_minutes=1.0)
+        code = desk.take_in(patience_minutes=1.0)
 
         # 2 + 4 + 8 + 16 + 30 s; 30 more were more than a minute.
         assert (code, sum(desk.paused)) == (3, 60)
@@ -184,7 +129,7 @@ class TestAProject:
 
     def test_what_does_not_pass_is_not_waited_for(self, desk: Desk) -> None:
         with pytest.raises(ApiError, match="has no project 'lab/nowhere'"):
-            desk.run("lab/nowhere")
+            desk.take_in("lab/nowhere")
 
         assert desk.paused == []
 
@@ -192,7 +137,7 @@ class TestAProject:
         desk.there.add_run("r1", rows=ROWS)
         desk.there.fail(UpstreamUnreachable(URL, "read", "down"), on="history", times=100)
 
-        code = desk.run(patience_minutes=1.0)
+        code = desk.take_in(patience_minutes=1.0)
 
         assert code == 3
         assert "what is here stays, and the same command goes on" in capsys.readouterr().err
@@ -203,14 +148,14 @@ class TestAProject:
     ) -> None:
         desk.there.add_run("r1")
 
-        desk.run(as_json=True, project="old")
+        desk.take_in(as_json=True, project="old")
 
         assert json.loads(capsys.readouterr().out)["into_project"] == "old"
 
     def test_a_filter_is_for_servers(
         self, desk: Desk, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
-        assert desk.run(str(tmp_path), filters="{}") == 2
+        assert desk.take_in(str(tmp_path), filters="{}") == 2
         assert "--filter chooses runs of a server" in capsys.readouterr().err
 
 
