@@ -45,12 +45,13 @@ def shared_rows(first: int, count: int) -> IntArray:
     """
     if first + count > _MOST_SHARED:
         return np.arange(first, first + count, dtype=np.int64)
-    global _shared  # only ever replaced by a longer one
-    if first + count > len(_shared):
-        longer = np.arange(min(2 * (first + count), _MOST_SHARED), dtype=np.int64)
-        longer.flags.writeable = False
-        _shared = longer
-    return _shared[first : first + count]
+    global _shared
+    shared = _shared  # another thread may replace it meanwhile, by a shorter one too
+    if first + count > len(shared):
+        shared = np.arange(min(2 * (first + count), _MOST_SHARED), dtype=np.int64)
+        shared.flags.writeable = False
+        _shared = shared
+    return shared[first : first + count]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

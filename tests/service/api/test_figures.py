@@ -175,7 +175,8 @@ class TestOfRuns:
 
         figure = get(api, "overlay", run=runs, keys="train/loss", group_by="eval_steps")
 
-        assert "(n = 2)" in figure["data"][2]["name"]
+        names = [trace["name"] for trace in figure["data"]]
+        assert names == ["least", "largest", "eval_steps=2 (n = 2)"], figure
 
     def test_several_keys_are_drawn_over_one_x(self, api: TestClient, lab: Lab) -> None:
         runs = [training(lab, f"r{n}") for n in range(7)]

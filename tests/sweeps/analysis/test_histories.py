@@ -1,7 +1,9 @@
 """A run's rows as columns: nothing is dropped, nothing is joined."""
 
 import math
+import sys
 from decimal import Decimal
+from types import FrameType
 from typing import Any
 
 import numpy as np
@@ -9,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from paribus_sweeps.analysis import histories
 from paribus_sweeps.analysis.histories import (
     EMPTY,
     Column,
@@ -224,6 +227,22 @@ class TestSharedRows:
 
         assert (one.tolist(), other.tolist()) == ([3, 4, 5, 6], [0, 1])
         assert np.shares_memory(shared_rows(3, 2), one)
+
+    def test_another_thread_that_replaces_the_array_costs_no_row(self) -> None:
+        """Between any two lines of ours another thread may leave a shorter one there."""
+        code, before = shared_rows.__code__, sys.gettrace()
+
+        def between(frame: FrameType, event: str, arg: Any) -> Any:
+            histories._shared = np.arange(1, dtype=np.int64)
+            return between
+
+        sys.settrace(lambda frame, event, arg: between if frame.f_code is code else None)
+        try:
+            rows = shared_rows(5, 40)
+        finally:
+            sys.settrace(before)
+
+        assert rows.tolist() == list(range(5, 45))
 
     def test_a_number_that_a_client_made_up_takes_no_room(self) -> None:
         rows = shared_rows(10**15, 2)
