@@ -177,6 +177,7 @@ class TestTheShippedDemo:
         assert waiting == [trial.args for trial in trials[:number]]
         assert {args["train_test_ratio"] for args in waiting} <= {"1:1", "4:1"}
 
+    @pytest.mark.slow
     def test_two_agents_there_do_all_twelve_once(
         self, tmp_path: Path, own_live: LiveService
     ) -> None:
