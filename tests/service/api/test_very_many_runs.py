@@ -12,12 +12,13 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import Engine, event
 
+from paribus_service.api import figures
 from paribus_service.app import create_app
 from paribus_service.dependencies import Services
 from paribus_service.orchestration import (
     asked_curves,
     drawn_curves,
-    figures,
+    drawn_runs,
     responses,
     speed_answers,
 )
@@ -89,7 +90,8 @@ class TestAskingAgain:
         """Asked for run by run, as one statement for 500 runs would be at any size."""
         for module in (curve_store, finding_store):
             monkeypatch.setattr(module, "_PKS_AT_ONCE", 1)
-        monkeypatch.setattr(figures, "MOST_READ", 1)
+        for module in (drawn_runs, figures):
+            monkeypatch.setattr(module, "MOST_READ", 1)
         ended(lab, "a", "b")
         sent = []
         for more in ("cd", "efgh"):
