@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import delete, exists, func, select
+from sqlalchemy import ColumnElement, delete, exists, func, select
 from sqlalchemy.orm import Session
 
 from paribus_service.errors import NotFound
@@ -115,23 +115,21 @@ def find_mirror(session: Session, run_pk: int) -> UpstreamRun | None:
 
 def next_pending(session: Session, source_id: int) -> tuple[Run, UpstreamRun] | None:
     """A run whose history is not read to its end, the oldest first."""
-    query = (
-        select(Run, UpstreamRun)
-        .join(UpstreamRun, UpstreamRun.run_pk == Run.pk)
-        .where(UpstreamRun.source_id == source_id, UpstreamRun.pending.is_(True))
-        .order_by(UpstreamRun.run_pk)
-        .limit(1)
-    )
-    row = session.execute(query).first()
-    return None if row is None else (row[0], row[1])
+    return _first(session, source_id, UpstreamRun.pending.is_(True))
 
 
 def next_with_records(session: Session, source_id: int) -> tuple[Run, UpstreamRun] | None:
     """A run that has something beside its history to read, the oldest first."""
+    return _first(session, source_id, UpstreamRun.records_pending.is_(True))
+
+
+def _first(
+    session: Session, source_id: int, condition: ColumnElement[bool]
+) -> tuple[Run, UpstreamRun] | None:
     query = (
         select(Run, UpstreamRun)
         .join(UpstreamRun, UpstreamRun.run_pk == Run.pk)
-        .where(UpstreamRun.source_id == source_id, UpstreamRun.records_pending.is_(True))
+        .where(UpstreamRun.source_id == source_id, condition)
         .order_by(UpstreamRun.run_pk)
         .limit(1)
     )
